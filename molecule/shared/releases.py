@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""Lay out the Mattermost releases a rehearsal needs: the first, its successor, and one that never becomes healthy.
+
+MATTERMOST_RELEASE (a URL or a file) selects a real release; else the stand-in is packed. MATTERMOST_UPGRADE may name the
+release to upgrade to; without it the successor is the same release packed anew under a number with a suffix.
+The broken release is the first with its program replaced by one that starts, says why it dies, and dies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import configparser
+import gzip
+import hashlib
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import urllib.request
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+STANDIN = HERE.parents[1] / "tests" / "standin" / "build.py"
+BROKEN = """#!/bin/sh
+[ "$1" = version ] && { echo "Version: %s"; exit 0; }
+echo '{"level":"fatal","msg":"this release is broken on purpose: it cannot read its own schema"}'
+exit 1
+"""
+
+
+def bring(source: str, directory: Path) -> Path:
+    """The release named by a URL or a path, as a file in directory."""
+    target = directory / source.rsplit("/", 1)[-1]
+    if re.match(r"https?://", source):
+        with urllib.request.urlopen(source, timeout=60) as reply, target.open("wb") as file:
+            shutil.copyfileobj(reply, file)
+    else:
+        shutil.copyfile(source, target)
+    return target
+
+
+def version_of(archive: Path) -> str:
+    """What the release's own program answers."""
+    with tarfile.open(archive) as tar:
+        members = [m for m in tar if m.name.split("/", 1)[-1].startswith(("bin/", "i18n/", "lib/"))]
+        scratch = archive.parent / ".version"
+        tar.extractall(scratch, members)
+    try:
+        program = next(scratch.glob("*/bin/mattermost"))
+        text = subprocess.run([program, "version"], capture_output=True, text=True, check=False, cwd=program.parents[1]).stdout
+    finally:
+        shutil.rmtree(scratch)
+    match = re.search(r"Version:\s*(\d+\.\d+\.\d+)", text)
+    if not match:
+        sys.exit(f"releases: {archive.name} does not say its version: {text!r}")
+    return match[1]
+
+
+def repack(archive: Path, target: Path, *, replace: dict[str, str] | None = None) -> None:
+    """The same release again, with files replaced, byte for byte the same each time."""
+    with tarfile.open(archive) as old, target.open("wb") as raw:
+        with gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, compresslevel=1) as zipped, tarfile.open(fileobj=zipped, mode="w") as new:
+            for member in old:
+                name = member.name.split("/", 1)[-1]
+                if replace and name in replace:
+                    data = replace[name].encode()
+                    member.size = len(data)
+                    new.addfile(member, io.BytesIO(data))
+                else:
+                    new.addfile(member, old.extractfile(member) if member.isreg() else None)
+
+
+def main() -> None:
+    """Write the releases and releases.ini."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, required=True)
+    output: Path = parser.parse_args().output
+    output.mkdir(parents=True, exist_ok=True)
+    first_source, next_source = os.environ.get("MATTERMOST_RELEASE"), os.environ.get("MATTERMOST_UPGRADE")
+    if first_source:
+        first = bring(first_source, output)
+    else:
+        subprocess.run([sys.executable, STANDIN, "--version", "9.11.0", "--output", output], check=True)
+        first = next(output.glob("mattermost-*9.11.0*.tar.gz"))
+        if not next_source:
+            subprocess.run([sys.executable, STANDIN, "--version", "9.11.1", "--output", output], check=True)
+            next_source = str(next(output.glob("mattermost-*9.11.1*.tar.gz")))
+    number = version_of(first)
+    if next_source:
+        successor = Path(next_source) if Path(next_source).parent == output else bring(next_source, output)
+        next_number = version_of(successor)
+    else:
+        successor, next_number = output / f"successor-of-{first.name}", f"{number}+repacked"
+        repack(first, successor)
+    broken = output / f"broken-{successor.name}"
+    broken_number = f"{next_number.split('+')[0]}+broken"
+    repack(successor, broken, replace={"bin/mattermost": BROKEN % next_number.split("+")[0]})
+    index = configparser.ConfigParser()
+    for name, version, archive in (("first", number, first), ("next", next_number, successor), ("broken", broken_number, broken)):
+        digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+        index[name] = {"version": version, "file": archive.name, "sha256": digest}
+    with (output / "releases.ini").open("w", encoding="utf-8") as file:
+        index.write(file)
+
+
+if __name__ == "__main__":
+    main()
