@@ -1,0 +1,126 @@
+# Copyright: The fieldops.mattermost authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plugins: what a bundle says it is, what a server has installed, and whether it really runs.
+
+PRIVATE to the collection: other code must not import it.
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import time
+from dataclasses import dataclass
+from typing import Any, Dict, Optional
+from urllib.parse import quote
+
+from ._client import Client
+from ._errors import REMEDIES, MattermostError
+from ._multipart import Multipart
+
+_FAILED = {3: "it failed to start", 4: "it does not stay running"}
+_WRITE = "sysconsole_write_plugins"
+_POLL = 0.5
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The identity of a plugin."""
+
+    id: str
+    version: str
+    name: str
+
+
+def manifest_of(path: str) -> Manifest:
+    """The manifest in a plugin bundle: in its root, or in the one folder it consists of."""
+    try:
+        with tarfile.open(path, "r:gz") as bundle:
+            # The first entries of a bundle usually tell; reading on to the end costs seconds for the large ones.
+            for member in bundle:
+                parts = [part for part in member.name.split("/") if part not in ("", ".")]
+                if parts[-1:] == ["plugin.json"] and len(parts) <= 2:
+                    file = bundle.extractfile(member)
+                    document = json.loads((file.read() if file else b"").decode("utf-8"))
+                    return Manifest(document["id"].lower(), document.get("version", ""), document.get("name", ""))
+    except OSError as error:
+        raise MattermostError(f"Cannot read the plugin bundle {path}: {error.strerror or error}.") from error
+    except (tarfile.TarError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+        remedy = REMEDIES["app.plugin.extract.app_error"]
+        raise MattermostError(f"Cannot read the plugin bundle {path}: {error or 'it is cut off'}. {remedy}") from error
+    raise MattermostError(f"Cannot read the plugin bundle {path}: it has no plugin.json.")
+
+
+class Plugin:
+    """One plugin on one server."""
+
+    def __init__(self, client: Client, plugin_id: str, *, patience: int) -> None:
+        self.client = client
+        self.id = plugin_id
+        self.patience = patience
+        self._path = f"/plugins/{quote(plugin_id, safe='')}"
+        self._settings: Dict[str, Any] = {}
+
+    def read(self) -> Optional[Dict[str, Any]]:
+        """What is installed; `enabled` is what the configuration says, `running` what is so."""
+        tried = "read the configuration"
+        config = self.client.get("/config", tried=tried, needs="sysconsole_read_plugins")
+        self._settings = config["PluginSettings"]
+        state = (self._settings.get("PluginStates") or {}).get(self.id) or {}
+        listed = self.client.get("/plugins", tried="list the plugins", needs="sysconsole_read_plugins")
+        for group in ("active", "inactive"):
+            for plugin in listed[group]:
+                if plugin["id"] == self.id:
+                    found = {key: plugin.get(key, "") for key in ("id", "name", "version")}
+                    return {**found, "enabled": bool(state.get("Enable")), "running": group == "active"}
+        return None
+
+    def upload(self, path: str) -> None:
+        """Install the bundle, in place of any other version."""
+        settings = self._settings
+        tried = f"upload the plugin {self.id}"
+        # The server would refuse before it has read the bundle, and that answer is lost while we are still sending.
+        if not settings["Enable"] or not settings["EnableUploads"] or settings["RequirePluginSignature"]:
+            raise MattermostError(f"Cannot {tried}: {REMEDIES['app.plugin.upload_disabled.app_error']}")
+        body = Multipart(name="plugin", source=path, fields={"force": "true"})
+        self.client.post("/plugins", body, tried=tried, needs=_WRITE)
+
+    def switch(self, enabled: Optional[bool]) -> Dict[str, Any]:
+        """Switch it on or off, or leave it as it is; that the server accepts it does not say that it runs."""
+        known = (self.read() or {}).get("enabled")
+        wish = known if enabled is None else enabled
+        if wish != known:
+            verb = "enable" if wish else "disable"
+            self.client.post(f"{self._path}/{verb}", tried=f"{verb} the plugin {self.id}", needs=_WRITE)
+        return self.settle(running=bool(wish))
+
+    def remove(self) -> None:
+        """Remove it; its settings stay."""
+        self.client.delete(self._path, tried=f"remove the plugin {self.id}", needs=_WRITE)
+
+    def settle(self, *, running: bool) -> Dict[str, Any]:
+        """Wait until it runs, or until it does not."""
+        end = time.monotonic() + self.patience
+        while True:
+            found = self.read() or {}
+            if bool(found.get("running")) == running:
+                return found
+            why = self._failure() if running else None
+            if why or time.monotonic() >= end:
+                break
+            time.sleep(_POLL)
+        wish = "run" if running else "stop"
+        why = why or f"it did not {wish} within {self.patience} s"
+        remedy = "See the server's log; settings that the plugin needs may be missing, or a licence."
+        raise MattermostError(f"The plugin {self.id} is installed, but does not {wish}: {why}. {remedy}")
+
+    def _failure(self) -> Optional[str]:
+        """Why it failed, in the server's words; the local socket does not tell."""
+        if self.client.local:
+            return None
+        for status in self.client.get("/plugins/statuses", tried="read the state of the plugins") or []:
+            if status["plugin_id"] == self.id and status["state"] in _FAILED:
+                error = status.get("error") or ""
+                return _FAILED[status["state"]] + (f" ({error})" if error else "")
+        return None
