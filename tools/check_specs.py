@@ -37,7 +37,9 @@ def problems(role: Path) -> list[str]:
         elif "default" not in options[name]:
             found.append(f"{role.name}: {name} has the default {value!r}, which argument_specs does not say")
         elif options[name]["default"] != value:
-            found.append(f"{role.name}: {name} is {value!r} in defaults and {options[name]['default']!r} in argument_specs")
+            found.append(
+                f"{role.name}: {name} is {value!r} in defaults and {options[name]['default']!r} in argument_specs"
+            )
     for name, option in options.items():
         if not name.startswith(f"{role.name}_"):
             found.append(f"{role.name}: {name} does not start with the role's name")

@@ -20,7 +20,18 @@ def main() -> None:
     """Download the wheel and unpack what is wanted."""
     target = Path(sys.argv[1])
     with tempfile.TemporaryDirectory() as scratch:
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "-d", scratch, PACKAGE]
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "-d",
+            scratch,
+            PACKAGE,
+        ]
         subprocess.run(pip, check=True)
         with zipfile.ZipFile(next(Path(scratch).glob("ansible-*.whl"))) as wheel:
             for name in wheel.namelist():

@@ -10,4 +10,6 @@ import sys
 
 packages = [argument for argument in sys.argv[1:] if re.match(r"[a-z]+==", argument)]
 subprocess.check_call([sys.executable, "-m", "ensurepip", "--default-pip"], stdout=subprocess.DEVNULL)
-subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", *packages])
+subprocess.check_call(
+    [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", *packages]
+)

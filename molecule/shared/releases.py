@@ -52,7 +52,9 @@ def version_of(archive: Path) -> str:
         tar.extractall(scratch, members)
     try:
         program = next(scratch.glob("*/bin/mattermost"))
-        text = subprocess.run([program, "version"], capture_output=True, text=True, check=False, cwd=program.parents[1]).stdout
+        text = subprocess.run(
+            [program, "version"], capture_output=True, text=True, check=False, cwd=program.parents[1]
+        ).stdout
     finally:
         shutil.rmtree(scratch)
     match = re.search(r"Version:\s*(\d+\.\d+\.\d+)", text)
@@ -64,7 +66,9 @@ def version_of(archive: Path) -> str:
 def repack(archive: Path, target: Path, *, replace: dict[str, str] | None = None) -> None:
     """The same release again, with files replaced, byte for byte the same each time."""
     with tarfile.open(archive) as old, target.open("wb") as raw:
-        with gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, compresslevel=1) as zipped, tarfile.open(fileobj=zipped, mode="w") as new:
+        with gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, compresslevel=1) as zipped, tarfile.open(
+            fileobj=zipped, mode="w"
+        ) as new:
             for member in old:
                 name = member.name.split("/", 1)[-1]
                 if replace and name in replace:
@@ -101,7 +105,11 @@ def main() -> None:
     broken_number = f"{next_number.split('+')[0]}+broken"
     repack(successor, broken, replace={"bin/mattermost": BROKEN % next_number.split("+")[0]})
     index = configparser.ConfigParser()
-    for name, version, archive in (("first", number, first), ("next", next_number, successor), ("broken", broken_number, broken)):
+    for name, version, archive in (
+        ("first", number, first),
+        ("next", next_number, successor),
+        ("broken", broken_number, broken),
+    ):
         digest = hashlib.sha256(archive.read_bytes()).hexdigest()
         index[name] = {"version": version, "file": archive.name, "sha256": digest}
     with (output / "releases.ini").open("w", encoding="utf-8") as file:
