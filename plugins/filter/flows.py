@@ -159,9 +159,7 @@ def _set(values: list[str]) -> str:
 
 
 def address_matches(addresses: list[Any], side: str) -> list[str]:
-    """One nftables match per address family for these addresses; one empty match when there is no restriction."""
-    if not addresses:
-        return [""]
+    """One nftables match per address family that occurs among these addresses."""
     networks = parse_networks(addresses)
     matches = []
     for family, kind in (("ip", ipaddress.IPv4Network), ("ip6", ipaddress.IPv6Network)):
@@ -195,7 +193,7 @@ def flow_rules(flows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "action": flow.get("action") or "accept",
                 "log": bool(flow.get("log")),
                 "comment": str(flow.get("comment") or ""),
-                "matches": [match + what for match in address_matches(flow.get("addresses") or [], side)],
+                "matches": [match + what for match in address_matches(flow.get("addresses") or [], side) or [""]],
             }
         )
     return rules
