@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""The settings every client is told: strings only, fewer of them without a session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from server.release import data
+from server.settings import lookup
+
+if TYPE_CHECKING:
+    from server.app import App
+
+
+class ClientConfig:
+    """Filled from a table: "@Section.Key" is a setting, "$name" is computed, the rest is as it is."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        table = data(f"client-{app.release.profile}.json")
+        self._limited: dict[str, str] = table["limited"]
+        self._all: dict[str, str] = {**table["limited"], **table["session"]}
+
+    def get(self, *, limited: bool) -> dict[str, str]:
+        table = self._limited if limited else self._all
+        computed = self._computed()
+        return {key: self._value(value, computed) for key, value in sorted(table.items())}
+
+    def _value(self, value: str, computed: dict[str, str]) -> str:
+        if value.startswith("@"):
+            return _text(lookup(self._app.config.get(), tuple(value[1:].split("."))))
+        return computed[value[1:]] if value.startswith("$") else value
+
+    def _computed(self) -> dict[str, str]:
+        release, store = self._app.release, self._app.store
+        return {
+            "version": release.version,
+            "build_number": release.build_number,
+            "build_date": release.build_date,
+            "build_hash": release.build_hash,
+            "telemetry_id": store.system("DiagnosticId"),
+            "signing_key": store.system("AsymmetricSigningKey"),
+            "installation_date": store.system("InstallationDate"),
+            "no_accounts": _text(store.count("users", "id NOT IN (SELECT userid FROM bots)") == 0),
+            "schema_version": str(release.schema),
+        }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ",".join(str(item) for item in value)
+    return "" if value is None else str(value)

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""The routes the stand-in claims: one table per family."""
+
+from __future__ import annotations
+
+from server.release import Release
+from server.router import Route
+from server.routes import (
+    bots,
+    channels,
+    config,
+    files,
+    gates,
+    jobs,
+    plugins,
+    posts,
+    roles,
+    system,
+    teams,
+    tokens,
+    users,
+)
+
+
+def all_routes(release: Release) -> list[Route]:
+    families = (system, config, users, tokens, teams, channels, posts, files, bots, plugins, roles, jobs)
+    return [route for family in families for route in family.ROUTES] + gates.routes(release)

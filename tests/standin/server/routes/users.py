@@ -1,0 +1,398 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""Accounts, logins and sessions."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from server import people
+from server.database import NoDatabase, Row
+from server.errors import ApiError, forbidden, invalid_body
+from server.http import Answer, Request
+from server.ids import new_id, now
+from server.router import ADMIN, OPEN, Route, is_admin, ok, require_self_or_admin
+from server.sessions import check_password, hash_password, mfa_code_fits, mfa_secret
+
+if TYPE_CHECKING:
+    from server.app import App
+
+_BLANK_PNG = base64.b64encode(
+    bytes.fromhex(
+        "89504e470d0a1a0a0000000d4948445200000001000000010100000000376ef924"
+        "0000000a49444154789c6360000000020001e221bc330000000049454e44ae426082"
+    )
+).decode()
+_PATCHABLE = ("username", "nickname", "first_name", "last_name", "position", "email", "locale")
+_PATCHABLE_MAPS = ("props", "notify_props", "timezone")
+
+
+def create(app: App, request: Request) -> Answer:
+    wanted = request.json("user")
+    if not is_admin(request):
+        first = app.store.count("users", "id NOT IN (SELECT userid FROM bots)") == 0
+        if not (app.config("TeamSettings.EnableOpenServer") or (first and request.session is None)):
+            raise ApiError("api.user.create_user.no_open_server")
+        for key in ("TeamSettings.EnableUserCreation", "EmailSettings.EnableSignUpWithEmail"):
+            if not app.config(key):
+                raise ApiError("api.user.create_user.signup_email_disabled.app_error")
+    _check_limit(app)
+    return Answer(people.full(app, people.create(app, wanted)), 201)
+
+
+def _check_limit(app: App) -> None:
+    hard = 250 if app.release.is_11 else 11000
+    if app.store.count("users", "deleteat = 0 AND id NOT IN (SELECT userid FROM bots)") >= hard:
+        raise ApiError("app.user.limits.app_error")
+
+
+def login(app: App, request: Request) -> Answer:
+    given = request.json("credentials")
+    name, password = str(given.get("login_id", "")).lower(), str(given.get("password", ""))
+    try:
+        user = app.store.get("users", username=name) or app.store.get("users", email=name)
+    except NoDatabase:  # the real server cannot tell this from a wrong password either
+        user = None
+    if user is None or not user["password"]:
+        raise ApiError("api.user.login.invalid_credentials_email_username")
+    if not password:
+        raise ApiError("api.user.login.blank_pwd.app_error")
+    _check_login(app, user, password, str(given.get("token", "")))
+    shown = people.full(app, user)
+    session = app.sessions.create(user, request)
+    if user["failed_attempts"]:
+        app.store.update("users", user, failed_attempts=0)
+    _audit(app, request, user)
+    return Answer(shown, headers={"Token": session["token"], **_cookies(request, session)})
+
+
+def _check_login(app: App, user: Row, password: str, code: str) -> None:
+    if user["failed_attempts"] >= app.config("ServiceSettings.MaximumLoginAttempts"):
+        raise ApiError("api.user.check_user_login_attempts.too_many.app_error")
+    if not check_password(password, user["password"]):
+        app.store.add("users", user, failed_attempts=1)
+        raise ApiError("api.user.login.invalid_credentials_email_username")
+    if user["delete_at"]:
+        raise ApiError("api.user.login.inactive.app_error")
+    mfa_on = app.config("ServiceSettings.EnableMultifactorAuthentication") and user["mfa_active"]
+    if mfa_on and not mfa_code_fits(user["mfa_secret"], code):
+        if code:
+            app.store.add("users", user, failed_attempts=1)
+        raise ApiError("mfa.validate_token.authenticate.app_error")
+
+
+def _cookies(request: Request, session: Row) -> dict[str, str]:
+    if request.headers.get("X-Requested-With") != "XMLHttpRequest":
+        return {}
+    return {"Set-Cookie": f"MMAUTHTOKEN={session['token']}; Path=/; HttpOnly; SameSite=Lax"}
+
+
+def _audit(app: App, request: Request, user: Row) -> None:
+    row = {"id": new_id(), "create_at": now(), "user_id": user["id"], "action": request.path, "session_id": ""}
+    app.store.insert("audits", {**row, "extra_info": "success", "ip_address": request.remote})
+
+
+def logout(app: App, request: Request) -> Answer:
+    if request.session is not None:
+        app.store.delete("sessions", id=request.session["id"])
+    return ok()
+
+
+def listing(app: App, request: Request) -> list[dict[str, Any]]:
+    conditions = {
+        "in_team": "id IN (SELECT userid FROM teammembers WHERE teamid = :in_team AND deleteat = 0)",
+        "not_in_team": "id NOT IN (SELECT userid FROM teammembers WHERE teamid = :not_in_team AND deleteat = 0)",
+        "in_channel": "id IN (SELECT userid FROM channelmembers WHERE channelid = :in_channel)",
+        "not_in_channel": "id NOT IN (SELECT userid FROM channelmembers WHERE channelid = :not_in_channel)",
+    }
+    values = {name: request.query[name] for name in conditions if request.query.get(name)}
+    tests = [conditions[name] for name in values]
+    if request.query.get("role"):
+        tests.append(":role = ANY(string_to_array(roles, ' '))")
+        values["role"] = request.query["role"]
+    tests += ["deleteat = 0"] if request.flag("active") else []
+    tests += ["deleteat > 0"] if request.flag("inactive") else []
+    limit, offset = request.page
+    rows = app.store.find(
+        "users", " AND ".join(tests) or "TRUE", order="username", limit=limit, offset=offset, values=values
+    )
+    return [people.public(app, row, as_admin=is_admin(request)) for row in rows]
+
+
+def by_ids(app: App, request: Request) -> list[dict[str, Any]]:
+    return _several(app, request, "id")
+
+
+def by_usernames(app: App, request: Request) -> list[dict[str, Any]]:
+    return _several(app, request, "username")
+
+
+def _several(app: App, request: Request, field: str) -> list[dict[str, Any]]:
+    names = request.any_json("user_ids")
+    if not isinstance(names, list) or not names:
+        raise invalid_body("user_ids")
+    rows = app.store.find("users", f"{field} = ANY(:names)", order="username", values={"names": names})
+    return [people.public(app, row, as_admin=is_admin(request)) for row in rows]
+
+
+def search(app: App, request: Request) -> list[dict[str, Any]]:
+    term = str(request.json("search").get("term", "")).lower()
+    if not term:
+        raise invalid_body("term")
+    like = "%" + term.replace("%", "").replace("_", r"\_") + "%"
+    rows = app.store.find(
+        "users",
+        "username LIKE :term OR email LIKE :term OR lower(nickname) LIKE :term",
+        order="username",
+        limit=100,
+        values={"term": like},
+    )
+    return [people.public(app, row, as_admin=is_admin(request)) for row in rows if not row["delete_at"]]
+
+
+def stats(app: App, _request: Request) -> dict[str, int]:
+    return {"total_users_count": app.store.count("users", "deleteat = 0")}
+
+
+def read(app: App, request: Request) -> Answer:
+    return _shown(app, request, people.find(app, id=request.params["user_id"]))
+
+
+def by_username(app: App, request: Request) -> Answer:
+    return _shown(app, request, people.find(app, username=request.params["username"].lower()))
+
+
+def by_email(app: App, request: Request) -> Answer:
+    return _shown(app, request, people.find(app, email=request.params["email"].lower()))
+
+
+def _shown(app: App, request: Request, user: Row) -> Answer:
+    own = request.user is not None and request.user["id"] == user["id"]
+    shown = people.full(app, user) if own else people.public(app, user, as_admin=is_admin(request))
+    etag = f"{app.release.version}.{user['id']}.{user['update_at']}..0.true.true.0"
+    return Answer(shown, headers={"Etag": etag})
+
+
+def patch(app: App, request: Request) -> dict[str, Any]:
+    require_self_or_admin(request)
+    return people.full(app, _change(app, request, request.json("user")))
+
+
+def update(app: App, request: Request) -> dict[str, Any]:
+    if not request.local:
+        require_self_or_admin(request)
+    wanted = request.json("user")
+    if wanted.get("id") != request.params["user_id"]:
+        raise invalid_body("id")
+    return people.full(app, _change(app, request, wanted))
+
+
+def _change(app: App, request: Request, wanted: dict[str, Any]) -> Row:
+    user = people.find(app, id=request.params["user_id"])
+    fields = {name: str(wanted[name]) for name in _PATCHABLE if isinstance(wanted.get(name), str)}
+    fields.update({name: wanted[name] for name in _PATCHABLE_MAPS if isinstance(wanted.get(name), dict)})
+    for name in ("username", "email"):
+        if name in fields:
+            fields[name] = str(fields[name]).lower()
+    if "username" in fields:
+        people.check_name(str(fields["username"]))
+    return people.change(app, user, **fields)
+
+
+def roles(app: App, request: Request) -> Answer:
+    names = str(request.json("roles").get("roles", "")).split()
+    known = {row["name"] for row in app.store.find("roles")}
+    if any(name not in known for name in names):
+        raise ApiError("app.role.check_roles_exist.role_not_found")
+    if any(
+        name
+        not in (
+            "system_user",
+            "system_admin",
+            "system_guest",
+            "system_post_all",
+            "system_post_all_public",
+            "system_user_access_token",
+        )
+        for name in names
+    ):
+        raise ApiError("api.user.update_user_roles.license.app_error")
+    people.change(app, people.find(app, id=request.params["user_id"]), roles=" ".join(names))
+    return ok()
+
+
+def active(app: App, request: Request) -> Answer:
+    wanted = request.json("active").get("active")
+    if not isinstance(wanted, bool):
+        raise invalid_body("active")
+    own = request.user is not None and request.user["id"] == request.params["user_id"]
+    if not is_admin(request) and not (own and not wanted and app.config("TeamSettings.EnableUserDeactivation")):
+        raise forbidden()
+    user = people.find(app, id=request.params["user_id"])
+    _set_active(app, user, wanted)
+    return ok()
+
+
+def _set_active(app: App, user: Row, wanted: bool) -> None:
+    people.change(app, user, delete_at=0 if wanted else now())
+    if not wanted:
+        app.sessions.revoke_all(user["id"])
+
+
+def delete(app: App, request: Request) -> Answer:
+    if not is_admin(request):
+        raise forbidden()
+    user = people.find(app, id=request.params["user_id"])
+    if not request.flag("permanent") and not request.local:
+        _set_active(app, user, wanted=False)
+        return ok()
+    if not request.local and not app.config("ServiceSettings.EnableAPIUserDeletion"):
+        suffix = ".for_admin" if app.release.is_11 else ""
+        raise ApiError(f"api.user.delete_user.not_enabled{suffix}.app_error")
+    for table in ("sessions", "useraccesstokens", "teammembers", "channelmembers", "preferences", "bots", "posts"):
+        app.store.delete(table, user_id=user["id"])
+    app.store.delete("users", id=user["id"])
+    return ok()
+
+
+def password(app: App, request: Request) -> Answer:
+    require_self_or_admin(request)
+    given = request.json("password")
+    user = people.find(app, id=request.params["user_id"])
+    own = request.user is not None and request.user["id"] == user["id"]
+    if own and not check_password(str(given.get("current_password", "")), user["password"]):
+        raise ApiError("api.user.update_password.incorrect.app_error")
+    new = str(given.get("new_password", ""))
+    people.check_new_password(app, new)
+    people.change(app, user, password=hash_password(new), last_password_update=now(), failed_attempts=0)
+    if app.config("ServiceSettings.TerminateSessionsOnPasswordChange"):
+        keep = request.session["id"] if own and request.session else ""
+        for session in app.store.find("sessions", user_id=user["id"]):
+            if session["id"] != keep:
+                app.store.delete("sessions", id=session["id"])
+    return ok()
+
+
+def reset_attempts(app: App, request: Request) -> Answer:
+    people.change(app, people.find(app, id=request.params["user_id"]), failed_attempts=0)
+    return ok()
+
+
+def mfa_generate(app: App, request: Request) -> Answer:
+    require_self_or_admin(request)
+    _mfa_on(app)
+    secret = mfa_secret()
+    user = people.find(app, id=request.params["user_id"])
+    app.store.update("users", user, mfa_secret=secret)
+    return Answer(
+        {"secret": secret, "qr_code": _BLANK_PNG},
+        headers={"Cache-Control": "no-cache", "Pragma": "no-cache", "Expires": "0"},
+    )
+
+
+def mfa_switch(app: App, request: Request) -> Answer:
+    require_self_or_admin(request)
+    given = request.json("mfa")
+    if not isinstance(given.get("activate"), bool):
+        raise invalid_body("activate")
+    user = people.find(app, id=request.params["user_id"])
+    if given["activate"]:
+        _mfa_on(app)
+        if not mfa_code_fits(user["mfa_secret"], str(given.get("code", ""))):
+            raise ApiError("mfa.validate_token.authenticate.app_error")
+    people.change(app, user, mfa_active=given["activate"])
+    return ok()
+
+
+def _mfa_on(app: App) -> None:
+    if not app.config("ServiceSettings.EnableMultifactorAuthentication"):
+        raise ApiError("mfa.mfa_disabled.app_error")
+
+
+def verify_email(app: App, request: Request) -> dict[str, Any]:
+    user = people.find(app, id=request.params["user_id"])
+    return people.full(app, people.change(app, user, email_verified=True))
+
+
+def promote(_app: App, _request: Request) -> Answer:
+    raise ApiError("api.user.promote_guest_to_user.no_guest.app_error")
+
+
+def demote(_app: App, _request: Request) -> Answer:
+    raise ApiError("api.team.demote_user_to_guest.license.error")
+
+
+def sessions(app: App, request: Request) -> list[dict[str, Any]]:
+    require_self_or_admin(request)
+    rows = app.store.find("sessions", user_id=request.params["user_id"], order="lastactivityat DESC")
+    return [{**row, "token": "", "team_members": [], "local": False, "expired_notify": False} for row in rows]
+
+
+def revoke_session(app: App, request: Request) -> Answer:
+    require_self_or_admin(request)
+    session_id = str(request.json("session_id").get("session_id", ""))
+    if app.store.get("sessions", id=session_id, user_id=request.params["user_id"]) is None:
+        raise ApiError("app.session.get.app_error")
+    app.store.delete("sessions", id=session_id)
+    return ok()
+
+
+def revoke_sessions(app: App, request: Request) -> Answer:
+    require_self_or_admin(request)
+    app.sessions.revoke_all(request.params["user_id"])
+    return ok()
+
+
+def preferences(app: App, request: Request) -> list[Row]:
+    require_self_or_admin(request)
+    return app.store.find("preferences", user_id=request.params["user_id"], order="category, name")
+
+
+def save_preferences(app: App, request: Request) -> Answer:
+    require_self_or_admin(request)
+    wanted = request.any_json("preferences")
+    if not isinstance(wanted, list):
+        raise invalid_body("preferences")
+    for item in wanted:
+        row = {name: str(item.get(name, "")) for name in ("category", "name", "value")}
+        app.store.save("preferences", {**row, "user_id": request.params["user_id"]})
+    return ok()
+
+
+def status(app: App, request: Request) -> dict[str, Any]:
+    user = people.find(app, id=request.params["user_id"])
+    return {"user_id": user["id"], "status": "offline", "manual": False, "last_activity_at": 0}
+
+
+ROUTES = [
+    Route("POST", "/users", create, OPEN, local=True),
+    Route("GET", "/users", listing, local=True),
+    Route("POST", "/users/login", login, OPEN),
+    Route("POST", "/users/logout", logout, OPEN),
+    Route("POST", "/users/ids", by_ids, local=True),
+    Route("POST", "/users/usernames", by_usernames),
+    Route("POST", "/users/search", search),
+    Route("GET", "/users/stats", stats),
+    Route("GET", "/users/username/{username}", by_username, local=True),
+    Route("GET", "/users/email/{email}", by_email, local=True),
+    Route("GET", "/users/{user_id}", read, local=True),
+    Route("PUT", "/users/{user_id}", update, local=True),
+    Route("PUT", "/users/{user_id}/patch", patch),
+    Route("DELETE", "/users/{user_id}", delete, local=True),
+    Route("PUT", "/users/{user_id}/roles", roles, ADMIN, local=True),
+    Route("PUT", "/users/{user_id}/active", active, local=True),
+    Route("PUT", "/users/{user_id}/password", password, local=True),
+    Route("POST", "/users/{user_id}/reset_failed_attempts", reset_attempts, ADMIN),
+    Route("POST", "/users/{user_id}/mfa/generate", mfa_generate),
+    Route("PUT", "/users/{user_id}/mfa", mfa_switch, local=True),
+    Route("POST", "/users/{user_id}/email/verify/member", verify_email, ADMIN, local=True),
+    Route("POST", "/users/{user_id}/promote", promote, ADMIN, local=True),
+    Route("POST", "/users/{user_id}/demote", demote, ADMIN, local=True),
+    Route("GET", "/users/{user_id}/sessions", sessions),
+    Route("POST", "/users/{user_id}/sessions/revoke", revoke_session),
+    Route("POST", "/users/{user_id}/sessions/revoke/all", revoke_sessions),
+    Route("GET", "/users/{user_id}/preferences", preferences),
+    Route("PUT", "/users/{user_id}/preferences", save_preferences),
+    Route("GET", "/users/{user_id}/status", status),
+]
