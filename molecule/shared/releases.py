@@ -65,18 +65,20 @@ def version_of(archive: Path) -> str:
 
 def repack(archive: Path, target: Path, *, replace: dict[str, str] | None = None) -> None:
     """The same release again, with files replaced, byte for byte the same each time."""
-    with tarfile.open(archive) as old, target.open("wb") as raw:
-        with gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, compresslevel=1) as zipped, tarfile.open(
-            fileobj=zipped, mode="w"
-        ) as new:
-            for member in old:
-                name = member.name.split("/", 1)[-1]
-                if replace and name in replace:
-                    data = replace[name].encode()
-                    member.size = len(data)
-                    new.addfile(member, io.BytesIO(data))
-                else:
-                    new.addfile(member, old.extractfile(member) if member.isreg() else None)
+    with (
+        tarfile.open(archive) as old,
+        target.open("wb") as raw,
+        gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, compresslevel=1) as zipped,
+        tarfile.open(fileobj=zipped, mode="w") as new,
+    ):
+        for member in old:
+            name = member.name.split("/", 1)[-1]
+            if replace and name in replace:
+                data = replace[name].encode()
+                member.size = len(data)
+                new.addfile(member, io.BytesIO(data))
+            else:
+                new.addfile(member, old.extractfile(member) if member.isreg() else None)
 
 
 def main() -> None:

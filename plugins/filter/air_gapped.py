@@ -12,7 +12,13 @@ from urllib.parse import urlsplit
 
 Member = dict  # name, components, address, fqdn, distribution, release
 
-SUPPORTED = {"Debian": {"12", "13"}, "Ubuntu": {"22", "24"}, "RedHat": {"8", "9"}, "Rocky": {"8", "9"}, "AlmaLinux": {"8", "9"}}
+SUPPORTED = {
+    "Debian": {"12", "13"},
+    "Ubuntu": {"22", "24"},
+    "RedHat": {"8", "9"},
+    "Rocky": {"8", "9"},
+    "AlmaLinux": {"8", "9"},
+}
 SERVER_PORT = 8065
 CLUSTER_PORT = 8074
 
@@ -35,13 +41,18 @@ def _network_problem(name: str, value: Any) -> str | None:
 
 
 def _topology(given: dict[str, Any]) -> list[str]:
-    groups = {name: given["groups"].get(name) or [] for name in ("mattermost_depot", "mattermost_database", "mattermost_server", "mattermost_proxy")}
+    groups = {
+        name: given["groups"].get(name) or []
+        for name in ("mattermost_depot", "mattermost_database", "mattermost_server", "mattermost_proxy")
+    }
     problems = []
     if not groups["mattermost_server"]:
         problems.append("The inventory has no host in the group mattermost_server; put at least one there.")
     for single in ("mattermost_depot", "mattermost_database"):
         if len(groups[single]) > 1:
-            problems.append(f"The group {single} has {len(groups[single])} hosts ({', '.join(groups[single])}); one is supported.")
+            problems.append(
+                f"The group {single} has {len(groups[single])} hosts ({', '.join(groups[single])}); one is supported."
+            )
     if not groups["mattermost_database"] and not given["database_host"]:
         problems.append(
             "There is no host in the group mattermost_database and air_gapped_database_host is empty; "
@@ -53,7 +64,9 @@ def _topology(given: dict[str, Any]) -> list[str]:
             f"{groups['mattermost_database'][0]} as well; keep one of the two."
         )
     if given["database_host"] and not given["database_ca_given"]:
-        problems.append("air_gapped_database_ca_certificate is empty; give the authority that signed the existing database's certificate.")
+        problems.append(
+            "air_gapped_database_ca_certificate is empty; give the authority that signed the existing database's certificate."
+        )
     if not groups["mattermost_proxy"] and not given["load_balancers"]:
         problems.append(
             "There is no host in the group mattermost_proxy and air_gapped_load_balancer_addresses is empty: nobody could reach the "
@@ -77,12 +90,16 @@ def _carried(given: dict[str, Any]) -> list[str]:
     problems = []
     if given["groups"].get("mattermost_depot"):
         if not given["media"]:
-            problems.append("air_gapped_media is empty; give the directories on the depot where the bundle's media are mounted.")
+            problems.append(
+                "air_gapped_media is empty; give the directories on the depot where the bundle's media are mounted."
+            )
         for path in given["media"]:
             if not str(path).startswith("/"):
                 problems.append(f"air_gapped_media has {path!r}; give an absolute path on the depot.")
         if not given["bundle_key"]:
-            problems.append("air_gapped_bundle_key is empty; give the file on this control node with the public key that signs bundles.")
+            problems.append(
+                "air_gapped_bundle_key is empty; give the file on this control node with the public key that signs bundles."
+            )
         elif not given["bundle_key_exists"]:
             problems.append(f"air_gapped_bundle_key is {given['bundle_key']}, which is no file on this control node.")
     else:
@@ -92,9 +109,13 @@ def _carried(given: dict[str, Any]) -> list[str]:
                 "add the host, or give the release's URL on the mirror that stands already."
             )
         if not re.fullmatch(r"[0-9a-fA-F]{64}", given["release_sha256"]):
-            problems.append("air_gapped_release_sha256 must be the 64 hexadecimal digits of the release on the existing mirror.")
+            problems.append(
+                "air_gapped_release_sha256 must be the 64 hexadecimal digits of the release on the existing mirror."
+            )
     if not re.fullmatch(r"\d+\.\d+\.\d+(\+[0-9A-Za-z.]+)?", str(given["version"])):
-        problems.append(f"air_gapped_version is {given['version']!r}; give the release's full number, for instance 11.7.9.")
+        problems.append(
+            f"air_gapped_version is {given['version']!r}; give the release's full number, for instance 11.7.9."
+        )
     return problems
 
 
@@ -111,11 +132,18 @@ def _addresses(given: dict[str, Any]) -> list[str]:
                 f"{member['name']} has the address {address!r}, which is a name; give air_gapped_address as an IP address: firewalls know no names."
             )
         elif address in seen:
-            problems.append(f"{member['name']} and {seen[address]} have the same address {address}; correct air_gapped_address.")
+            problems.append(
+                f"{member['name']} and {seen[address]} have the same address {address}; correct air_gapped_address."
+            )
         seen[address] = member["name"]
         if member["release"] not in SUPPORTED.get(member["distribution"], set()):
-            problems.append(f"{member['name']} runs {member['distribution']} {member['release']}, which is not supported; see the support table.")
-    networks = {"air_gapped_client_networks": given["client_networks"], "air_gapped_management_sources": given["management_sources"]}
+            problems.append(
+                f"{member['name']} runs {member['distribution']} {member['release']}, which is not supported; see the support table."
+            )
+    networks = {
+        "air_gapped_client_networks": given["client_networks"],
+        "air_gapped_management_sources": given["management_sources"],
+    }
     networks["air_gapped_load_balancer_addresses"] = given["load_balancers"]
     networks.update(given["servers_of"])
     for name, values in networks.items():
@@ -127,7 +155,9 @@ def _secrets(given: dict[str, Any]) -> list[str]:
     problems = []
     for name in ("admin", "database"):
         if int(given[f"{name}_password_length"]) < 14:
-            problems.append(f"air_gapped_{name}_password is shorter than 14 characters; choose a longer one and keep it in a vault.")
+            problems.append(
+                f"air_gapped_{name}_password is shorter than 14 characters; choose a longer one and keep it in a vault."
+            )
     if not given["passwords_differ"]:
         problems.append("air_gapped_admin_password and air_gapped_database_password are the same; choose two.")
     if given["own_pki"] and not given["tls_given"]:
@@ -154,7 +184,9 @@ def _settings(given: dict[str, Any]) -> list[str]:
         if not entry.get("reason"):
             problems.append(f"air_gapped_exceptions[{number}] has no reason; say why the air gap bears it.")
         if entry.get("key") not in ours:
-            problems.append(f"air_gapped_exceptions[{number}] names {entry.get('key')!r}, which is no setting of this scenario.")
+            problems.append(
+                f"air_gapped_exceptions[{number}] names {entry.get('key')!r}, which is no setting of this scenario."
+            )
     return problems
 
 
@@ -181,7 +213,9 @@ def settings_of(settings: list[dict[str, Any]], version: str, exceptions: list[d
     return result
 
 
-def _flow(name: str, direction: str, ports: list[Any], addresses: list[str], comment: str, protocol: str = "tcp") -> dict[str, Any]:
+def _flow(
+    name: str, direction: str, ports: list[Any], addresses: list[str], comment: str, protocol: str = "tcp"
+) -> dict[str, Any]:
     return {
         "name": name,
         "direction": direction,
@@ -202,13 +236,17 @@ def air_gapped_flows(members: list[Member], this: str, options: dict[str, Any]) 
 
     flows: list[dict[str, Any]] = []
 
-    def add(name: str, direction: str, ports: list[Any], addresses: list[str], comment: str, protocol: str = "tcp") -> None:
+    def add(
+        name: str, direction: str, ports: list[Any], addresses: list[str], comment: str, protocol: str = "tcp"
+    ) -> None:
         if addresses:
             flows.append(_flow(name, direction, ports, addresses, comment, protocol))
 
     depot_port = int(options["depot_port"])
     if "mattermost_depot" in me["components"]:
-        everyone = sorted({member["address"] for member in others} | {str(network) for network in options["client_networks"]})
+        everyone = sorted(
+            {member["address"] for member in others} | {str(network) for network in options["client_networks"]}
+        )
         add("depot_in", "in", [depot_port], everyone, "packages and files for the site")
     add("depot_out", "out", [depot_port], of("mattermost_depot"), "packages and files from the depot")
     if options["release_url"]:
@@ -219,15 +257,44 @@ def air_gapped_flows(members: list[Member], this: str, options: dict[str, Any]) 
     if "mattermost_server" in me["components"]:
         database = of("mattermost_database") or [a for a in [options["database_host"]] if _is_address(a)]
         add("database_out", "out", [int(options["database_port"])], database, "the database")
-        add("server_in", "in", [SERVER_PORT], of("mattermost_proxy") + [str(a) for a in options["load_balancers"]], "from the proxy alone")
+        add(
+            "server_in",
+            "in",
+            [SERVER_PORT],
+            of("mattermost_proxy") + [str(a) for a in options["load_balancers"]],
+            "from the proxy alone",
+        )
         for protocol in ("tcp", "udp"):
-            add(f"cluster_in_{protocol}", "in", [CLUSTER_PORT], of("mattermost_server"), "gossip between servers", protocol)
-            add(f"cluster_out_{protocol}", "out", [CLUSTER_PORT], of("mattermost_server"), "gossip between servers", protocol)
+            add(
+                f"cluster_in_{protocol}",
+                "in",
+                [CLUSTER_PORT],
+                of("mattermost_server"),
+                "gossip between servers",
+                protocol,
+            )
+            add(
+                f"cluster_out_{protocol}",
+                "out",
+                [CLUSTER_PORT],
+                of("mattermost_server"),
+                "gossip between servers",
+                protocol,
+            )
     if "mattermost_proxy" in me["components"]:
-        flows.append(_flow("people_in", "in", [80, 443], [str(n) for n in options["client_networks"]], "the people who use it"))
+        flows.append(
+            _flow("people_in", "in", [80, 443], [str(n) for n in options["client_networks"]], "the people who use it")
+        )
         add("server_out", "out", [SERVER_PORT], of("mattermost_server"), "the servers")
     for protocol in ("udp", "tcp"):
-        add(f"dns_out_{protocol}", "out", [53], [str(a) for a in options["dns_servers"]], "the site's name servers", protocol)
+        add(
+            f"dns_out_{protocol}",
+            "out",
+            [53],
+            [str(a) for a in options["dns_servers"]],
+            "the site's name servers",
+            protocol,
+        )
     add("ntp_out", "out", [123], [str(a) for a in options["ntp_servers"]], "the site's clocks", "udp")
     add("log_out", "out", [514, 6514], [str(a) for a in options["log_servers"]], "the site's log collector")
     return flows

@@ -18,7 +18,9 @@ USERNAME = re.compile(r"[a-z][a-z0-9._-]{2,63}")
 def setting_names(settings: dict[str, Any]) -> list[str]:
     """Names (Section.Key) of nested settings, without their values."""
     return sorted(
-        f"{section}.{key}" for section, keys in (settings or {}).items() for key in (keys if isinstance(keys, dict) else {})
+        f"{section}.{key}"
+        for section, keys in (settings or {}).items()
+        for key in (keys if isinstance(keys, dict) else {})
     )
 
 
@@ -33,16 +35,22 @@ def _artifact(given: dict[str, Any]) -> list[str]:
             "Give exactly one of mattermost_server_artifact_url and mattermost_server_artifact_path: where the release archive is."
         )
     if given["artifact_url"] and urlsplit(given["artifact_url"]).scheme not in ("http", "https"):
-        problems.append(f"mattermost_server_artifact_url is {given['artifact_url']!r}; it must start with https:// or http://.")
+        problems.append(
+            f"mattermost_server_artifact_url is {given['artifact_url']!r}; it must start with https:// or http://."
+        )
     if given["artifact_sha256"] and not SHA256.fullmatch(given["artifact_sha256"]):
-        problems.append("mattermost_server_artifact_sha256 is not 64 hexadecimal digits; copy it whole from the release's page.")
+        problems.append(
+            "mattermost_server_artifact_sha256 is not 64 hexadecimal digits; copy it whole from the release's page."
+        )
     if not given["artifact_sha256"] and not given["artifact_signature"]:
         problems.append(
             "Neither mattermost_server_artifact_sha256 nor mattermost_server_artifact_signature is given: "
             "nothing would vouch for the release."
         )
     if given["artifact_signature"] and not given["artifact_public_key"]:
-        problems.append("mattermost_server_artifact_signature needs mattermost_server_artifact_public_key, the publisher's key.")
+        problems.append(
+            "mattermost_server_artifact_signature needs mattermost_server_artifact_public_key, the publisher's key."
+        )
     return problems
 
 
@@ -50,7 +58,9 @@ def _addresses(given: dict[str, Any]) -> list[str]:
     problems = []
     site = urlsplit(str(given["site_url"]))
     if site.scheme not in ("http", "https") or not site.hostname:
-        problems.append(f"mattermost_server_site_url is {given['site_url']!r}; give the whole address, such as https://chat.example.com.")
+        problems.append(
+            f"mattermost_server_site_url is {given['site_url']!r}; give the whole address, such as https://chat.example.com."
+        )
     elif site.path.strip("/"):
         problems.append(
             f"mattermost_server_site_url {given['site_url']} has the path {site.path}: the server would have to rewrite its own "
@@ -119,7 +129,9 @@ def _settings(given: dict[str, Any]) -> list[str]:
         if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
             problems.append(f"mattermost_server_environment has the name {name!r}; use capitals, digits and '_'.")
     if given["architecture"] not in ("x86_64", "aarch64"):
-        problems.append(f"There is no Mattermost release for the architecture {given['architecture']}; use an x86_64 or aarch64 host.")
+        problems.append(
+            f"There is no Mattermost release for the architecture {given['architecture']}; use an x86_64 or aarch64 host."
+        )
     return problems
 
 

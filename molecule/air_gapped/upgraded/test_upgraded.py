@@ -21,9 +21,9 @@ def test_the_version_before_is_kept(hosts):
 
 
 def test_the_dumps_are_the_database_administrator_s_alone(hosts):
-    listed = hosts["database"].check_output("stat -c '%a %U' /var/backups/mattermost")
+    listed = hosts["database"].check_output("stat -c '%a %U' /var/backups/mattermost/database")
     assert listed == "700 postgres"
-    assert hosts["database"].check_output("ls /var/backups/mattermost/*.dump").count(".dump") == 2
+    assert hosts["database"].check_output("ls /var/backups/mattermost/database/*.dump").count(".dump") == 2
 
 
 def test_what_the_broken_version_touched_is_kept_aside(hosts):
