@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""The bill of materials: what must be carried, checked so that every mistake is named by its path."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
+
+from . import fsutil
+from .errors import BundleError
+from .transport import check_url
+
+LATER = ("rpm", "oci", "plugins", "wheels", "collections")
+FILE_KINDS = ("file", "mattermost_release", "plugin")
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]*")
+_ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]+")
+
+
+@dataclass(frozen=True)
+class AptSource:
+    """One apt source as a BOM may name it: signed_by are paths, fingerprints or one armoured key."""
+
+    uri: str
+    suites: Tuple[str, ...]
+    components: Tuple[str, ...]
+    signed_by: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AptItem:
+    """Packages for one release and architecture. No sources means those of the connected machine."""
+
+    name: str
+    release: str
+    architecture: str
+    packages: Tuple[str, ...]
+    sources: Tuple[AptSource, ...] = ()
+    exclude: Tuple[str, ...] = ()
+    carry_indexes: bool = True
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A detached signature, and the public key it must be from (a path or the armoured text)."""
+
+    url: str
+    keyring: str
+
+
+@dataclass(frozen=True)
+class FileItem:
+    """One file, and by what it is known to be the right one."""
+
+    name: str
+    url: str
+    destination: str
+    kind: str = "file"
+    version: str = ""
+    sha256: str = ""
+    signature: Optional[Signature] = None
+    unverified: str = ""
+
+
+@dataclass(frozen=True)
+class Bom:
+    """A checked bill of materials."""
+
+    name: str
+    description: str
+    expires_days: int
+    apt: Tuple[AptItem, ...] = ()
+    files: Tuple[FileItem, ...] = ()
+
+    @classmethod
+    def parse(cls, document: object) -> Bom:
+        """All that is wrong is told at once, one sentence for each place."""
+        reader = _Reader()
+        bom = _read_bom(reader, document)
+        if reader.problems or bom is None:
+            raise BundleError("The bill of materials is not usable.\n" + "\n".join(reader.problems))
+        return bom
+
+
+@dataclass
+class _Reader:
+    """Takes values out of nested dicts and remembers what was wrong with them."""
+
+    problems: List[str] = field(default_factory=list)
+
+    def wrong(self, where: str, what: str) -> None:
+        self.problems.append(f"{where}: {what}")
+
+    def table(
+        self, where: str, value: object, keys: Tuple[str, ...], required: Tuple[str, ...]
+    ) -> Optional[Dict[str, Any]]:
+        """The value if it is a dict with these keys only."""
+        if not isinstance(value, Mapping):
+            self.wrong(where or "BOM", f"a dictionary with {_names(keys)} is expected here, not {_kind(value)}.")
+            return None
+        prefix = f"{where}." if where else ""
+        for key in value:
+            if key not in keys:
+                self.wrong(f"{prefix}{key}", f"there is no such key; known here are {_names(keys)}.")
+        for key in required:
+            if value.get(key) is None:
+                self.wrong(f"{prefix}{key}", "is required.")
+        return dict(value)
+
+    def rows(self, where: str, value: object) -> List[Tuple[str, Any]]:
+        """The items of a list, each with its path."""
+        if value is None:
+            return []
+        if not isinstance(value, (list, tuple)):
+            self.wrong(where, f"a list is expected here, not {_kind(value)}.")
+            return []
+        return [(f"{where}[{position}]", row) for position, row in enumerate(value)]
+
+    def text(self, where: str, value: object, pattern: Optional[re.Pattern[str]] = None, what: str = "") -> str:
+        """A string, of a given form. A missing one has been reported by table()."""
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            self.wrong(where, f"a text is expected here, not {_kind(value)}. Put {value!r} in quotes.")
+            return ""
+        if pattern is not None and not pattern.fullmatch(value):
+            self.wrong(where, f"{value!r} is not {what}.")
+        return value
+
+    def texts(self, where: str, value: object, pattern: re.Pattern[str], what: str) -> Tuple[str, ...]:
+        return tuple(self.text(at, row, pattern, what) for at, row in self.rows(where, value))
+
+    def url(self, where: str, value: object) -> str:
+        text = self.text(where, value)
+        try:
+            return check_url(text, where) if text else ""
+        except BundleError as error:
+            self.problems.append(str(error))
+            return ""
+
+
+def _read_bom(reader: _Reader, document: object) -> Optional[Bom]:
+    keys = ("name", "description", "expires_days", "apt", "files")
+    if isinstance(document, Mapping):
+        for key in LATER:
+            if key in document:
+                reader.wrong(key, "this kind of source is not supported yet by this version.")
+        document = {key: value for key, value in document.items() if key not in LATER}
+    top = reader.table("", document, keys, ("name",))
+    if top is None:
+        return None
+    days = top.get("expires_days", 90)
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= 3650:
+        reader.wrong("expires_days", f"a number of days from 1 to 3650 is expected, not {days!r}.")
+    apt = [_read_apt(reader, at, row) for at, row in reader.rows("apt", top.get("apt"))]
+    files = [_read_file(reader, at, row) for at, row in reader.rows("files", top.get("files"))]
+    if not apt and not files and not reader.problems:
+        reader.wrong("BOM", "it names nothing to carry; give apt or files.")
+    name = reader.text(
+        "name", top.get("name"), NAME, "a name of lower-case letters, digits, dots, dashes and underscores"
+    )
+    joined = _join_apt(reader, [item for item in apt if item is not None])
+    chosen = tuple(item for item in files if item is not None)
+    _refuse_twice(reader, chosen)
+    return Bom(name, reader.text("description", top.get("description")), days, joined, chosen)
+
+
+def _read_apt(reader: _Reader, where: str, row: object) -> Optional[AptItem]:
+    keys = ("name", "release", "architecture", "packages", "sources", "exclude", "carry_indexes")
+    item = reader.table(where, row, keys, ("name", "release", "architecture", "packages"))
+    if item is None:
+        return None
+    name, packages = "a Debian package name", item.get("packages")
+    if isinstance(packages, (list, tuple)) and not packages:
+        reader.wrong(f"{where}.packages", "name at least one package.")
+    carry = item.get("carry_indexes", True)
+    if not isinstance(carry, bool):
+        reader.wrong(f"{where}.carry_indexes", f"true or false is expected, not {carry!r}.")
+    return AptItem(
+        name=reader.text(
+            f"{where}.name", item.get("name"), NAME, "a name of lower-case letters, digits, dots and dashes"
+        ),
+        release=reader.text(
+            f"{where}.release", item.get("release"), NAME, "the codename of a release, such as bookworm"
+        ),
+        architecture=reader.text(
+            f"{where}.architecture", item.get("architecture"), _ARCHITECTURE, "a Debian architecture, such as amd64"
+        ),
+        packages=reader.texts(f"{where}.packages", packages, PACKAGE, name),
+        sources=_read_sources(reader, f"{where}.sources", item.get("sources", "host")),
+        exclude=reader.texts(f"{where}.exclude", item.get("exclude"), PACKAGE, name),
+        carry_indexes=bool(carry),
+    )
+
+
+def _read_sources(reader: _Reader, where: str, value: object) -> Tuple[AptSource, ...]:
+    if value == "host":
+        return ()
+    if not isinstance(value, (list, tuple)) or not value:
+        reader.wrong(where, "either the word host or a list of sources is expected here.")
+        return ()
+    sources = []
+    for at, row in reader.rows(where, value):
+        item = reader.table(
+            at, row, ("uri", "suites", "components", "signed_by"), ("uri", "suites", "components", "signed_by")
+        )
+        if item is not None:
+            signed_by = item.get("signed_by")
+            rows = signed_by if isinstance(signed_by, (list, tuple)) else [signed_by]
+            keys = [reader.text(f"{at}.signed_by", entry) for entry in rows]
+            sources.append(
+                AptSource(
+                    uri=reader.url(f"{at}.uri", item.get("uri")).rstrip("/"),
+                    suites=reader.texts(f"{at}.suites", item.get("suites"), _WORD, "the name of a suite"),
+                    components=reader.texts(
+                        f"{at}.components", item.get("components"), _WORD, "the name of a component"
+                    ),
+                    signed_by=tuple(keys),
+                )
+            )
+    return tuple(sources)
+
+
+def _read_file(reader: _Reader, where: str, row: object) -> Optional[FileItem]:
+    keys = ("name", "url", "destination", "kind", "version", "sha256", "signature", "unverified")
+    item = reader.table(where, row, keys, ("name", "url", "destination"))
+    if item is None:
+        return None
+    destination = item.get("destination")
+    if destination is not None and not fsutil.is_safe_relative(destination):
+        reader.wrong(
+            f"{where}.destination", f"{destination!r} is not a plain relative path such as mattermost/server.tar.gz."
+        )
+    kind = item.get("kind", "file")
+    if kind not in FILE_KINDS:
+        reader.wrong(f"{where}.kind", f"{kind!r} is none of {_names(FILE_KINDS)}.")
+    signature = _read_signature(reader, f"{where}.signature", item.get("signature"))
+    reason = _read_reason(reader, f"{where}.unverified", item.get("unverified"))
+    if not any(item.get(key) for key in ("sha256", "signature", "unverified")):
+        reader.wrong(where, "give sha256 or signature, or say in unverified.reason why neither can be had.")
+    digest = reader.text(f"{where}.sha256", item.get("sha256"))
+    if digest and not fsutil.is_sha256(digest):
+        reader.wrong(f"{where}.sha256", f"{digest!r} is not a sha256 of 64 lower-case hexadecimal digits.")
+    return FileItem(
+        name=reader.text(
+            f"{where}.name", item.get("name"), NAME, "a name of lower-case letters, digits, dots and dashes"
+        ),
+        url=reader.url(f"{where}.url", item.get("url")),
+        destination=str(destination),
+        kind=str(kind),
+        version=reader.text(f"{where}.version", item.get("version")),
+        sha256=digest,
+        signature=signature,
+        unverified=reason,
+    )
+
+
+def _read_signature(reader: _Reader, where: str, value: object) -> Optional[Signature]:
+    if value is None:
+        return None
+    item = reader.table(where, value, ("url", "keyring"), ("url", "keyring"))
+    if item is None:
+        return None
+    return Signature(reader.url(f"{where}.url", item.get("url")), reader.text(f"{where}.keyring", item.get("keyring")))
+
+
+def _read_reason(reader: _Reader, where: str, value: object) -> str:
+    if value is None:
+        return ""
+    item = reader.table(where, value, ("reason",), ("reason",))
+    return reader.text(f"{where}.reason", item.get("reason")) if item is not None else ""
+
+
+def _join_apt(reader: _Reader, items: List[AptItem]) -> Tuple[AptItem, ...]:
+    """Items of the same name (several BOMs joined) become one, if they mean the same repository."""
+    joined: Dict[str, AptItem] = {}
+    for position, item in enumerate(items):
+        other = joined.get(item.name)
+        if other is None:
+            joined[item.name] = item
+            continue
+        if (other.release, other.architecture, other.sources) != (item.release, item.architecture, item.sources):
+            reader.wrong(
+                f"apt[{position}].name", f"{item.name!r} is used before, for another release, architecture or sources."
+            )
+        joined[item.name] = AptItem(
+            name=item.name,
+            release=item.release,
+            architecture=item.architecture,
+            packages=_union(other.packages, item.packages),
+            sources=item.sources,
+            exclude=_union(other.exclude, item.exclude),
+            carry_indexes=other.carry_indexes or item.carry_indexes,
+        )
+    return tuple(joined.values())
+
+
+def _refuse_twice(reader: _Reader, files: Tuple[FileItem, ...]) -> None:
+    facets: Tuple[Tuple[str, Callable[[FileItem], str]], ...] = (
+        ("name", lambda item: item.name),
+        ("destination", lambda item: item.destination),
+    )
+    for key, value_of in facets:
+        seen: Dict[str, int] = {}
+        for position, item in enumerate(files):
+            first = seen.setdefault(value_of(item), position)
+            if first != position:
+                reader.wrong(f"files[{position}].{key}", f"{value_of(item)!r} is already that of files[{first}].")
+
+
+def _union(first: Tuple[str, ...], second: Tuple[str, ...]) -> Tuple[str, ...]:
+    return first + tuple(value for value in second if value not in first)
+
+
+def _names(keys: Tuple[str, ...]) -> str:
+    return ", ".join(keys)
+
+
+def _kind(value: object) -> str:
+    known: Union[str, None] = {dict: "a dictionary", list: "a list", str: "a text", bool: "true or false"}.get(
+        type(value)
+    )
+    return known or ("nothing" if value is None else f"{value!r}")

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""Fetching for bundles: conditional requests, downloads that resume inside a file, patience with bad networks."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import ssl
+import time
+from dataclasses import dataclass
+from typing import Callable, Iterator, Mapping, Optional, Tuple, TypeVar
+
+from . import fsutil
+from .errors import BundleError
+from .transport import TransientError, Transport, local_path
+
+T = TypeVar("T")
+_VALIDATORS = {"etag": "ETag", "last_modified": "Last-Modified"}
+_QUESTIONS = {"etag": "If-None-Match", "last_modified": "If-Modified-Since"}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a small request brought; status 304 means that the copy already held is still the newest."""
+
+    status: int
+    body: bytes
+    validators: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A finished download."""
+
+    sha256: str
+    size: int
+    validators: Mapping[str, str]
+    resumed: bool = False
+
+
+def _quiet(position: int) -> None:
+    """Nobody wants to know how far a download has come."""
+
+
+class Client:
+    """Fetches from servers and from this machine's own files alike."""
+
+    def __init__(
+        self,
+        *,
+        attempts: int = 5,
+        timeout: float = 30.0,
+        back_off: float = 0.5,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.attempts = attempts
+        self.back_off = back_off
+        self.sleep = sleep
+        self.transport = Transport(timeout=timeout)
+
+    def get(
+        self,
+        url: str,
+        *,
+        known: Optional[Mapping[str, str]] = None,
+        limit: int = 256 << 20,
+        missing_ok: bool = False,
+    ) -> Reply:
+        """A small thing as bytes. Given the validators of an earlier reply, it only asks whether that still holds."""
+        path = local_path(url)
+        if path is not None:
+            if missing_ok and not os.path.exists(path):
+                return Reply(404, b"", {})
+            return Reply(200, fsutil.read_plain(path, limit=limit), {})
+        questions = {_QUESTIONS[name]: value for name, value in (known or {}).items() if name in _QUESTIONS}
+        return self._patiently(lambda: self._get(url, questions, limit, missing_ok), url)
+
+    def head(self, url: str) -> Tuple[Optional[int], Mapping[str, str]]:
+        """Size, where the server tells it, and validators of a thing without fetching it."""
+        path = local_path(url)
+        if path is not None:
+            with fsutil.open_plain(path) as handle:
+                found = os.fstat(handle.fileno())
+            return found.st_size, {"mtime_ns": str(found.st_mtime_ns), "inode": str(found.st_ino)}
+        return self._patiently(lambda: self._head(url), url)
+
+    def download(
+        self,
+        url: str,
+        part: str,
+        *,
+        sha256: Optional[str] = None,
+        size: Optional[int] = None,
+        tell: Callable[[int], object] = _quiet,
+    ) -> Fetched:
+        """Fetch into a part file, which a killed run leaves to be continued, and check it when it is whole."""
+        fsutil.make_directory(os.path.dirname(part))
+        if local_path(url) is not None or sha256 is None:
+            _forget(part)
+        while True:
+            fetched = self._patiently(lambda: self._continue(url, part, size, tell), url)
+            if (sha256 is None or fetched.sha256 == sha256) and (size is None or fetched.size == size):
+                return fetched
+            _forget(part)
+            if not fetched.resumed:
+                raise BundleError(
+                    f"{url} is not what was promised: it has {fetched.size} bytes with sha256 {fetched.sha256}, expected "
+                    f"are {size} bytes with sha256 {sha256}. If its publisher replaced it, make the lock again."
+                )
+
+    def _continue(self, url: str, part: str, size: Optional[int], tell: Callable[[int], object]) -> Fetched:
+        """Bring a part file to its end. What it already holds is hashed again, not trusted."""
+        path = local_path(url)
+        if path is not None:
+            with fsutil.open_plain(path) as source, open(part, "wb") as copy:
+                sha256, length = fsutil.sha256_stream(source, copy.write)
+            tell(length)
+            return Fetched(sha256, length, {})
+        digest, held = _hash_part(part)
+        if held and held == size:
+            return Fetched(digest.hexdigest(), held, {}, resumed=True)
+        answer = self.transport.ask("GET", url, {"Range": f"bytes={held}-"} if held else {})
+        if answer.status == 200:
+            digest, held = hashlib.sha256(), 0
+        elif answer.status != 206 or not answer.headers.get("Content-Range", "").startswith(f"bytes {held}-"):
+            _forget(part)
+            raise TransientError(f"the server does not continue at byte {held}")
+        total = held
+        with open(part, "ab" if held else "wb", buffering=0) as sink:
+            for piece in _pieces(answer):
+                digest.update(piece)
+                sink.write(piece)
+                total += len(piece)
+                tell(total)
+        if answer.length:
+            raise TransientError(f"the connection broke after {total} bytes")
+        return Fetched(digest.hexdigest(), total, _validators(answer), resumed=held > 0)
+
+    def _get(self, url: str, questions: Mapping[str, str], limit: int, missing_ok: bool) -> Reply:
+        answer = self.transport.ask("GET", url, questions, missing_ok=missing_ok)
+        body = answer.read(limit + 1)
+        if len(body) > limit:
+            self.transport.drop()
+            raise BundleError(
+                f"Cannot fetch {url}: it is larger than the {limit} bytes expected at most of such a file."
+            )
+        if answer.length:
+            raise TransientError(f"the connection broke after {len(body)} bytes")
+        return Reply(answer.status, body, _validators(answer))
+
+    def _head(self, url: str) -> Tuple[Optional[int], Mapping[str, str]]:
+        answer = self.transport.ask("HEAD", url, {})
+        answer.read()
+        length = answer.headers.get("Content-Length", "")
+        return (int(length) if length.isdigit() else None), _validators(answer)
+
+    def _patiently(self, once: Callable[[], T], url: str) -> T:
+        """Try again what may work next time, after pauses that double; in the end say why it did not."""
+        attempt = 1
+        while True:
+            try:
+                return once()
+            except ssl.SSLCertVerificationError as error:
+                self.transport.drop()
+                raise BundleError(
+                    f"Cannot fetch {url}: its certificate is not trusted ({error.verify_message})."
+                ) from error
+            except (TransientError, http.client.HTTPException, OSError) as error:
+                self.transport.drop()
+                if attempt >= self.attempts:
+                    reason = str(error) or type(error).__name__
+                    raise BundleError(f"Cannot fetch {url}: {reason}. Gave up after {attempt} attempts.") from error
+            self.sleep(self.back_off * 2 ** (attempt - 1))
+            attempt += 1
+
+
+def _pieces(answer: http.client.HTTPResponse) -> Iterator[bytes]:
+    while True:
+        piece = answer.read(fsutil.CHUNK)
+        if not piece:
+            return
+        yield piece
+
+
+def _hash_part(part: str) -> Tuple[hashlib._Hash, int]:
+    digest = hashlib.sha256()
+    if not fsutil.size_of(part):
+        return digest, 0
+    with fsutil.open_plain(part) as handle:
+        length = fsutil.sha256_stream(handle, digest.update)[1]
+    return digest, length
+
+
+def _forget(part: str) -> None:
+    if os.path.lexists(part):
+        os.unlink(part)
+
+
+def _validators(answer: http.client.HTTPResponse) -> Mapping[str, str]:
+    return {key: answer.headers[name] for key, name in _VALIDATORS.items() if name in answer.headers}

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""The lock: a bill of materials resolved to exact things. A text a person can review, and the only input of a bundle."""
+
+from __future__ import annotations
+
+import calendar
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Type, TypeVar, Union
+
+from . import fsutil
+from .bom import NAME, PACKAGE
+from .errors import BundleError
+
+FORMAT = 1
+R = TypeVar("R")
+_STAMP = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def stamp(moment: float) -> str:
+    return time.strftime(_STAMP, time.gmtime(moment))
+
+
+def moment_of(text: object, what: str) -> int:
+    try:
+        return calendar.timegm(time.strptime(str(text), _STAMP))
+    except ValueError as error:
+        raise BundleError(f"{what} has {text!r} where a time such as 2026-01-31T12:00:00Z is expected.") from error
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that is carried."""
+
+    kind: str
+    name: str
+    version: str
+    size: int
+    sha256: str
+    url: str
+    proof: str  # why it is known to be the right one; a hash in it names a piece of evidence
+    group: str = ""  # the apt repository it is for
+    architecture: str = ""
+    destination: str = ""
+    why: str = ""  # the package that needs it; empty when the BOM names it
+
+    @property
+    def key(self) -> Tuple[str, str, str]:
+        return self.kind, self.group, self.name
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What proves where items come from; carried along so that the far side can check upstream again."""
+
+    kind: str
+    size: int
+    sha256: str
+    url: str = ""
+    group: str = ""
+    facts: Dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Repository:
+    """One apt repository that the items of its group make up."""
+
+    name: str
+    release: str
+    architecture: str
+    packages: Tuple[str, ...]  # as the BOM names them
+    stanzas: str  # sha256 of the evidence with what upstream says about each package
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Everything a bundle is made from."""
+
+    name: str
+    description: str
+    version: int
+    created: str
+    expires_days: int
+    request: str  # sha256 of the BOM this is the answer to
+    repositories: Tuple[Repository, ...] = ()
+    evidence: Tuple[Evidence, ...] = ()
+    items: Tuple[Item, ...] = ()
+
+    @property
+    def created_at(self) -> int:
+        return moment_of(self.created, "The lock")
+
+    @property
+    def expires_at(self) -> int:
+        return self.created_at + self.expires_days * 86400
+
+    def kept_beside(self) -> List[Evidence]:
+        """Evidence that lies beside the lock. An index is large, and can be fetched by its hash like any object."""
+        return [piece for piece in self.evidence if piece.kind != "index"]
+
+    def objects(self) -> Dict[str, Tuple[int, str]]:
+        """Size and URL of every object of the bundle, by sha256."""
+        found = {piece.sha256: (piece.size, piece.url) for piece in self.evidence}
+        found.update({item.sha256: (item.size, item.url) for item in self.items})
+        return found
+
+    def dump(self) -> bytes:
+        document: Dict[str, Any] = {"format": FORMAT}
+        for name, value in asdict(self).items():
+            document[name] = [_lean(row) for row in value] if isinstance(value, tuple) else value
+        return fsutil.dump_lines(document)
+
+    @classmethod
+    def parse(cls, data: bytes, what: str) -> Lock:
+        document = fsutil.load_object(data, what)
+        if document.pop("format", None) != FORMAT:
+            raise BundleError(f"{what} is not a lock of format {FORMAT}, the only one this version reads.")
+        lists = {"repositories": Repository, "evidence": Evidence, "items": Item}
+        for name, kind in lists.items():
+            rows = document.get(name, [])
+            if not isinstance(rows, list):
+                raise BundleError(f"{what}: {name} is not a list.")
+            document[name] = tuple(_row(kind, row, f"{what}: {name}[{number}]") for number, row in enumerate(rows))
+        lock = _row(cls, document, what)
+        lock.check(what)
+        return lock
+
+    @classmethod
+    def read(cls, path: str) -> Lock:
+        return cls.parse(fsutil.read_plain(path), path)
+
+    def check(self, what: str) -> None:
+        """Nothing later on needs to ask whether a name is safe or a digest is one."""
+        moment_of(self.created, what)
+        if not NAME.fullmatch(self.name) or self.version < 1 or self.expires_days < 1:
+            raise BundleError(f"{what}: name, version or expires_days is not usable.")
+        groups = {repository.name for repository in self.repositories}
+        known = {piece.sha256 for piece in self.evidence}
+        for repository in self.repositories:
+            names = (repository.name, repository.release, repository.architecture)
+            if not all(NAME.fullmatch(name) for name in names) or repository.stanzas not in known:
+                raise BundleError(f"{what}: repository {repository.name!r} is not usable.")
+        things: List[Union[Item, Evidence]] = [*self.items, *self.evidence]
+        for thing in things:
+            if not fsutil.is_sha256(thing.sha256) or thing.size < 0:
+                raise BundleError(f"{what}: {thing!r} has no usable sha256 and size.")
+        for item in self.items:
+            fits = item.group in groups and PACKAGE.fullmatch(item.name)
+            if not (fits if item.kind == "apt" else fsutil.is_safe_relative(item.destination)):
+                raise BundleError(f"{what}: item {item.name!r} names no place that is safe to put it.")
+
+
+def _lean(row: Dict[str, Any]) -> Dict[str, Any]:
+    """Without what is empty: a line is for reading."""
+    return {key: value for key, value in row.items() if value not in ("", {}, ())}
+
+
+def _row(kind: Type[R], row: object, what: str) -> R:
+    """A dataclass from a JSON object, every field of the type the class says."""
+    hints: Mapping[str, str] = kind.__annotations__
+    if not isinstance(row, dict) or not set(row) <= set(hints):
+        raise BundleError(f"{what} is not made of {', '.join(hints)}.")
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    for name, value in values.items():
+        wanted = {"str": str, "int": int, "Dict[str, Any]": dict}.get(hints[name], tuple)
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            raise BundleError(f"{what}: {name} is {value!r}, which is not of the expected type.")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise BundleError(f"{what} lacks a field: {error}.") from error
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference between two locks."""
+
+    change: str  # added, removed or changed
+    kind: str
+    group: str
+    name: str
+    before: str
+    after: str
+    bytes: int  # that have to be carried because of it
+
+
+def compare(old: Optional[Lock], new: Lock) -> List[Change]:
+    """What enters and leaves, item by item."""
+    before = {item.key: item for item in old.items} if old else {}
+    after = {item.key: item for item in new.items}
+    return list(_changes(before, after))
+
+
+def _changes(before: Dict[Tuple[str, str, str], Item], after: Dict[Tuple[str, str, str], Item]) -> Iterator[Change]:
+    for key in sorted({*before, *after}):
+        old, new = before.get(key), after.get(key)
+        if old is not None and new is not None:
+            if (old.version, old.sha256, old.destination) != (new.version, new.sha256, new.destination):
+                cost = new.size if new.sha256 != old.sha256 else 0
+                yield Change("changed", *key, _told(old), _told(new), cost)
+        elif new is not None:
+            yield Change("added", *key, "", _told(new), new.size)
+        elif old is not None:
+            yield Change("removed", *key, _told(old), "", 0)
+
+
+def _told(item: Item) -> str:
+    return item.version or (f"sha256 {item.sha256[:12]}" if item.sha256 else "not fetched yet")
+
+
+def summary(lock: Optional[Lock]) -> str:
+    """One line per item with its size: what Ansible shows as a diff."""
+    if lock is None:
+        return ""
+    rows = [f"{item.group or item.kind} {item.name} {_told(item)} {item.size}\n" for item in lock.items]
+    return "".join(sorted(rows))
+
+
+def evidence_path(lock_path: str, sha256: str) -> str:
+    """Evidence lies beside its lock, so that the two travel together."""
+    return os.path.join(f"{lock_path}.evidence", sha256)

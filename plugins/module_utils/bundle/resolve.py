@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""From a bill of materials to a lock: ask every source what upstream has, and write only what is news."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import Iterator, List, Optional, Protocol, Sequence
+
+from . import fsutil
+from .bom import Bom
+from .errors import BundleError
+from .fetch import Client
+from .lock import Change, Lock, compare, evidence_path, stamp
+from .sources.apt import AptResolver
+from .sources.apt_host import Host
+from .sources.file import FileResolver
+from .store import Store
+from .workspace import Resolved, Workspace
+
+
+class SourceResolver(Protocol):
+    """What every kind of source can do; a new kind is one more class and one more line in source_resolvers()."""
+
+    def survey(self) -> List[str]:
+        """What upstream looks like now, at the price of a conditional request. The same again means nothing to do."""
+
+    def resolve(self) -> Resolved:
+        """Exact items, and the evidence for them."""
+
+
+def source_resolvers(bom: Bom, workspace: Workspace, host: Host) -> List[SourceResolver]:
+    apt: List[SourceResolver] = [AptResolver(item, workspace, host) for item in bom.apt]
+    return [*apt, *(FileResolver(item, workspace) for item in bom.files)]
+
+
+@dataclass(frozen=True)
+class LockResult:
+    """What making the lock came to."""
+
+    changed: bool
+    lock: Lock
+    before: Optional[Lock]
+    changes: Sequence[Change]
+    warnings: Sequence[str]
+    bytes_missing: int  # of its objects, the store does not hold yet
+
+
+def make_lock(
+    bom: Bom,
+    *,
+    path: str,
+    store: str,
+    client: Optional[Client] = None,
+    host: Optional[Host] = None,
+    now: Optional[float] = None,
+    check: bool = False,
+) -> LockResult:
+    """Resolve the BOM and write the lock if its answer changed. With check nothing is written anywhere."""
+    home = Store(store)
+    with contextlib.ExitStack() as stack:
+        scratch = None
+        if check:
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="fieldops-bundle-"))
+        else:
+            stack.enter_context(fsutil.exclusive(os.path.join(store, ".lock")))
+        workspace = Workspace(home, client=client or Client(), now=now or time.time(), scratch=scratch)
+        result = _Maker(bom, path, workspace, host or Host()).make()
+        workspace.save_memory()
+    return result
+
+
+class _Maker:
+    def __init__(self, bom: Bom, path: str, workspace: Workspace, host: Host) -> None:
+        self.bom = bom
+        self.path = path
+        self.workspace = workspace
+        self.resolvers = source_resolvers(bom, workspace, host)
+        self.request = fsutil.sha256_bytes(repr(asdict(bom)).encode())
+
+    def make(self) -> LockResult:
+        before = self._before()
+        answer = fsutil.sha256_bytes("\n".join(self._survey()).encode())
+        if before is not None and self._is_settled(before, answer):
+            return self._result(before, before, False, [])
+        resolved = [resolver.resolve() for resolver in self.resolvers]
+        lock = self._assemble(resolved, before)
+        warnings = [warning for part in resolved for warning in part.warnings]
+        if before is not None and self._is_still_good(before, lock):
+            self._remember(before, answer)
+            return self._result(before, before, False, warnings)
+        if not self.workspace.checking:
+            self._write(lock)
+        self._remember(lock, answer)
+        return self._result(lock, before, True, warnings)
+
+    def _is_still_good(self, before: Lock, lock: Lock) -> bool:
+        return _says_the_same(before, lock) and not self._is_ageing(before) and self._has_evidence(before)
+
+    def _survey(self) -> Iterator[str]:
+        yield self.request
+        for resolver in self.resolvers:
+            yield from resolver.survey()
+
+    def _before(self) -> Optional[Lock]:
+        if fsutil.size_of(self.path) is None:
+            return None
+        lock = Lock.read(self.path)
+        if lock.name != self.bom.name:
+            raise BundleError(f"{self.path} is the lock of {lock.name!r}, not of {self.bom.name!r}; give another path.")
+        return lock
+
+    def _is_settled(self, before: Lock, answer: str) -> bool:
+        """Whether this very question was answered by this very lock, with all its evidence still beside it."""
+        memory = self.workspace.memory.get(f"lock {self.bom.name}", {})
+        return (
+            memory == {"answer": answer, "lock": fsutil.sha256_bytes(before.dump())}
+            and not self._is_ageing(before)
+            and self._has_evidence(before)
+        )
+
+    def _has_evidence(self, lock: Lock) -> bool:
+        return all(fsutil.size_of(evidence_path(self.path, piece.sha256)) == piece.size for piece in lock.kept_beside())
+
+    def _remember(self, lock: Lock, answer: str) -> None:
+        memory = {"answer": answer, "lock": fsutil.sha256_bytes(lock.dump())}
+        self.workspace.memory[f"lock {self.bom.name}"] = memory
+
+    def _is_ageing(self, lock: Lock) -> bool:
+        """Half of its life is over: a new date is worth a new lock, or bundles made from it would expire early."""
+        return self.workspace.now > (lock.created_at + lock.expires_at) / 2
+
+    def _assemble(self, resolved: Sequence[Resolved], before: Optional[Lock]) -> Lock:
+        now = self.workspace.now
+        counter = int(time.strftime("%Y%m%d%H%M%S", time.gmtime(now)))
+        pieces = {(piece.sha256, piece.group): piece for part in resolved for piece in part.evidence}
+        return Lock(
+            name=self.bom.name,
+            description=self.bom.description,
+            version=max(counter, before.version + 1 if before else 1),
+            created=stamp(now),
+            expires_days=self.bom.expires_days,
+            request=self.request,
+            repositories=tuple(repository for part in resolved for repository in part.repositories),
+            evidence=tuple(
+                sorted(pieces.values(), key=lambda piece: (piece.group, piece.kind, piece.url, piece.sha256))
+            ),
+            items=tuple(sorted((item for part in resolved for item in part.items), key=lambda item: item.key)),
+        )
+
+    def _write(self, lock: Lock) -> None:
+        """Evidence first, then the lock that names it, then what no lock names any more is removed."""
+        wanted = {piece.sha256 for piece in lock.kept_beside()}
+        for sha256 in wanted:
+            data = self.workspace.read(sha256)
+            if data is not None:
+                fsutil.write_if_changed(evidence_path(self.path, sha256), data)
+        fsutil.write_atomic(self.path, lock.dump())
+        for name in os.listdir(f"{self.path}.evidence") if wanted else ():
+            if name not in wanted:
+                os.unlink(evidence_path(self.path, name))
+
+    def _result(self, lock: Lock, before: Optional[Lock], changed: bool, warnings: Sequence[str]) -> LockResult:
+        held = self.workspace.store.has
+        missing = sum(size for sha256, (size, _url) in lock.objects().items() if not held(sha256, size))
+        return LockResult(changed, lock, before, compare(before, lock), warnings, missing)
+
+
+def _says_the_same(first: Lock, second: Lock) -> bool:
+    """Whether only the proof is newer. Then the older lock stays: its proof is as good, and nothing has to be carried."""
+
+    def told(lock: Lock) -> Lock:
+        return replace(
+            lock, version=1, created="", evidence=(), items=tuple(replace(item, proof="") for item in lock.items)
+        )
+
+    return told(first) == told(second)

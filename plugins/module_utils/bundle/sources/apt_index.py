@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""Packages indexes: tens of megabytes that are mapped, not loaded, and searched by a table of offsets."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import lzma
+import mmap
+import os
+import shutil
+import zlib
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
+
+from .. import fsutil
+from ..errors import BundleError
+from . import debian
+
+COMPRESSIONS = (".xz", ".gz", "")  # smallest first
+_OPEN: Dict[str, Callable[..., Any]] = {".xz": lzma.open, ".gz": gzip.open, "": open}
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package as one index describes it."""
+
+    name: str
+    version: str
+    stanza: str
+    origin: int  # which of the suites, in the order of the sources
+    priority: int = 500
+
+    @property
+    def fields(self) -> Dict[str, str]:
+        return _fields(self.stanza)
+
+    def relations(self, *names: str) -> List[List[debian.Relation]]:
+        return [group for name in names for group in debian.parse_relations(self.fields.get(name, ""))]
+
+    def provides(self) -> Iterator[Tuple[str, str]]:
+        """Names and (for a versioned one) versions this package stands for."""
+        for group in self.relations("Provides"):
+            for relation in group:
+                yield relation.name, relation.version
+
+
+@lru_cache(maxsize=4096)
+def _fields(stanza: str) -> Dict[str, str]:
+    return debian.parse_stanza(stanza)
+
+
+class Index:
+    """One decompressed Packages file. Kept under the sha256 it had in the signed Release, with its offset table."""
+
+    def __init__(self, path: str, names: Dict[str, List[int]], provided: Dict[str, List[str]]) -> None:
+        self.provided = provided
+        self._names = names
+        self._text = _map(path)
+
+    def stanzas(self, name: str) -> Iterator[str]:
+        for start in self._names.get(name, ()):
+            end = self._text.find(b"\n\n", start)
+            yield self._text[start : end if end >= 0 else len(self._text)].decode("utf-8", "replace").strip("\n")
+
+    @classmethod
+    def open(cls, cache: str, sha256: str) -> Optional[Index]:
+        """An index that an earlier run kept."""
+        base = os.path.join(cache, sha256)
+        try:
+            with open(f"{base}.table", "rb") as handle:
+                table = json.loads(handle.read())
+            return cls(f"{base}.packages", table["names"], table["provided"])
+        except (OSError, ValueError, KeyError):
+            return None
+
+    @classmethod
+    def build(cls, cache: str, sha256: str, compressed: str, ending: str) -> Index:
+        """Decompress a verified index and scan it once."""
+        fsutil.make_directory(cache)
+        base = os.path.join(cache, sha256)
+        fresh = f"{base}.new"
+        try:
+            with _OPEN[ending](compressed, "rb") as source, open(fresh, "wb") as sink:
+                shutil.copyfileobj(source, sink, fsutil.CHUNK)
+        except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+            raise BundleError(f"Cannot decompress the index {compressed}: {error}.") from error
+        os.replace(fresh, f"{base}.packages")
+        names, provided = _scan(f"{base}.packages")
+        fsutil.write_atomic(f"{base}.table", json.dumps({"names": names, "provided": provided}).encode())
+        return cls(f"{base}.packages", names, provided)
+
+
+def _map(path: str) -> Union[bytes, mmap.mmap]:
+    with open(path, "rb") as handle:
+        if os.fstat(handle.fileno()).st_size == 0:
+            return b""  # an empty file cannot be mapped
+        return mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _scan(path: str) -> Tuple[Dict[str, List[int]], Dict[str, List[str]]]:
+    """Offsets of the stanzas of each name, and who provides which name. Two walks of plain searches, no regex."""
+    text = _map(path)
+    names: Dict[str, List[int]] = {}
+    starts: List[int] = []
+    owners: List[str] = []
+    start = 0
+    while start < len(text):
+        end = text.find(b"\n\n", start)
+        end = end if end >= 0 else len(text)
+        name = _name_at(text, start, end)
+        if name:
+            names.setdefault(name, []).append(start)
+            starts.append(start)
+            owners.append(name)
+        start = end + 2
+    provided: Dict[str, List[str]] = {}
+    position = text.find(b"\nProvides:")
+    while position >= 0 and owners:
+        owner = owners[bisect_right(starts, position) - 1]
+        end = text.find(b"\n", position + 1)
+        line = text[position + 10 : end if end >= 0 else len(text)].decode("utf-8", "replace")
+        for group in debian.parse_relations(line):
+            users = provided.setdefault(group[0].name, [])
+            if owner not in users:
+                users.append(owner)
+        position = text.find(b"\nProvides:", position + 1)
+    return names, provided
+
+
+def _name_at(text: Union[bytes, mmap.mmap], start: int, end: int) -> str:
+    at = start if text[start : start + 9] == b"Package: " else text.find(b"\nPackage: ", start, end) + 1
+    if at == 0 and text[:9] != b"Package: ":
+        return ""
+    line_end = text.find(b"\n", at, end)
+    return text[at + 9 : line_end if line_end >= 0 else end].decode("utf-8", "replace").strip()

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""What the sources share while a lock is made: store, client, and what earlier runs learned about upstream."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Mapping, Optional
+
+from . import fsutil
+from .fetch import Client
+from .lock import Evidence, Item, Repository
+from .store import Store
+
+_MEMORY = "upstream.json"
+
+
+@dataclass
+class Resolved:
+    """What one source contributes to a lock."""
+
+    items: List[Item] = field(default_factory=list)
+    evidence: List[Evidence] = field(default_factory=list)
+    repositories: List[Repository] = field(default_factory=list)
+    warnings: List[str] = field(default_factory=list)
+
+
+class Workspace:
+    """In check mode the store is only read, and what has to be fetched goes to a scratch directory."""
+
+    def __init__(self, store: Store, *, client: Client, now: float, scratch: Optional[str] = None) -> None:
+        self.store = store
+        self.client = client
+        self.now = now
+        self.checking = scratch is not None
+        self.fresh = Store(scratch) if scratch is not None else store
+        self.memory: Dict[str, Dict[str, Any]] = self._remember()
+
+    def _remember(self) -> Dict[str, Dict[str, Any]]:
+        try:
+            with open(self.store.state_path(_MEMORY), "rb") as handle:
+                memory = json.loads(handle.read())
+        except (OSError, ValueError):
+            return {}
+        return memory if isinstance(memory, dict) else {}
+
+    def save_memory(self) -> None:
+        if not self.checking:
+            data = fsutil.dump_lines(self.memory)
+            fsutil.write_if_changed(self.store.state_path(_MEMORY), data)
+
+    def locate(self, sha256: str, size: int) -> Optional[str]:
+        """Where an object already lies."""
+        for store in (self.store, self.fresh):
+            if store.has(sha256, size):
+                return store.path(sha256)
+        return None
+
+    def read(self, sha256: str) -> Optional[bytes]:
+        return self.store.read(sha256) or self.fresh.read(sha256)
+
+    def keep(self, data: bytes) -> str:
+        return self.fresh.add_bytes(data)
+
+    def fetch(self, url: str, *, sha256: str, size: Optional[int]) -> str:
+        """A pinned object, fetched unless it is there. Returns its path."""
+        path = self.locate(sha256, size) if size is not None else None
+        if path is None:
+            part = self.fresh.part(sha256)
+            self.client.download(url, part, sha256=sha256, size=size)
+            self.fresh.adopt(part, sha256)
+            path = self.fresh.path(sha256)
+        return path
+
+    def fetch_small(self, url: str, *, missing_ok: bool = False) -> Optional[bytes]:
+        """A small thing that changes: asked for conditionally, and remembered. None when it is not there."""
+        known: Mapping[str, Any] = self.memory.get(url, {})
+        held = self.read(known.get("sha256", "")) if known else None
+        reply = self.client.get(url, known=known if held is not None else None, missing_ok=missing_ok)
+        if reply.status == 404:
+            return None
+        if reply.status == 304 and held is not None:
+            return held
+        self.memory[url] = {**reply.validators, "sha256": self.keep(reply.body), "size": len(reply.body)}
+        return reply.body
+
+    @property
+    def index_caches(self) -> List[str]:
+        """Where decompressed indexes are looked for; a new one goes to the last."""
+        return [os.path.join(store.root, "indexes") for store in (self.store, self.fresh)]

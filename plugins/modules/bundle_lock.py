@@ -1,0 +1,184 @@
+#!/usr/bin/python
+# Copyright: The fieldops.mattermost authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bundle_lock
+short_description: Resolve a bill of materials to exact versions and digests
+version_added: 1.0.0
+author:
+  - The fieldops.mattermost authors (@fieldops)
+description:
+  - Asks every source of a bill of materials what it has now, verifies what its publisher signed, computes the dependency
+    closure for the target, and writes the answer as a lock, which is a text that can be reviewed and kept in version control.
+  - The lock is the only input of M(fieldops.mattermost.bundle). The evidence for it lies beside it, in a directory whose name
+    is that of the lock with C(.evidence) added.
+  - When nothing changed upstream this costs one conditional request for each suite and file, and nothing is written.
+    A lock is written anew without any change when half of its life is over, so that bundles do not expire early.
+  - Runs on the connected side and needs C(gpgv) (or C(sqv)) there, and Python's standard library.
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and return what would change, and what that would cost in bytes, without writing anything.
+    details:
+      - Files that are only known by a signature are not fetched in check mode.
+  diff_mode:
+    support: full
+    description: Returns what enters and leaves the lock, one line for each item.
+  idempotent:
+    support: full
+    description: When run twice in a row outside check mode, with the same arguments and an unchanged upstream, the second run changes nothing.
+options:
+  bom:
+    description:
+      - The bill of materials. Its format is described in C(docs/bill_of_materials.md) of the collection.
+      - Read it on the controller, for example with the P(ansible.builtin.file#lookup) lookup and the
+        P(ansible.builtin.from_yaml#filter) filter.
+    type: dict
+    required: true
+  path:
+    description: Where the lock is written.
+    type: path
+    required: true
+  store:
+    description: The content-addressed store, which keeps what was fetched.
+    type: path
+    default: /var/lib/fieldops-bundle
+seealso:
+  - module: fieldops.mattermost.bundle
+"""
+
+EXAMPLES = r"""
+- name: Resolve the bill of materials
+  fieldops.mattermost.bundle_lock:
+    bom: "{{ lookup('ansible.builtin.file', 'bom.yml') | from_yaml }}"
+    path: /srv/bundles/site.lock.json
+
+- name: Show what an update would bring, and what it would weigh
+  fieldops.mattermost.bundle_lock:
+    bom: "{{ lookup('ansible.builtin.file', 'bom.yml') | from_yaml }}"
+    path: /srv/bundles/site.lock.json
+  check_mode: true
+  diff: true
+"""
+
+RETURN = r"""
+path:
+  description: Where the lock is.
+  returned: success
+  type: str
+  sample: /srv/bundles/site.lock.json
+name:
+  description: Name of the bundle.
+  returned: success
+  type: str
+  sample: site
+version:
+  description: Version counter of the lock, and of bundles made from it. It only rises.
+  returned: success
+  type: int
+  sample: 20261123124233
+items:
+  description: Number of items of each kind.
+  returned: success
+  type: dict
+  sample: {apt: 159, file: 2}
+bytes:
+  description: Size of all items and their evidence.
+  returned: success
+  type: int
+  sample: 141600000
+bytes_missing:
+  description: How many of these bytes the store does not hold yet.
+  returned: success
+  type: int
+  sample: 2040000
+changes:
+  description: What entered, left or changed against the lock that was there before.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    change:
+      description: One of V(added), V(removed) and V(changed).
+      type: str
+    kind:
+      description: Kind of the item.
+      type: str
+    group:
+      description: The apt repository it is for.
+      type: str
+    name:
+      description: Name of the item.
+      type: str
+    before:
+      description: Its version before.
+      type: str
+    after:
+      description: Its version now.
+      type: str
+    bytes:
+      description: What has to be carried because of this change.
+      type: int
+warnings_of_sources:
+  description: What the sources had to remark, such as packages that exclude each other. Also shown as warnings.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import os
+from collections import Counter
+from dataclasses import asdict
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.bundle.bom import Bom
+from ..module_utils.bundle.errors import BundleError
+from ..module_utils.bundle.lock import summary
+from ..module_utils.bundle.resolve import make_lock
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "bom": {"type": "dict", "required": True},
+            "path": {"type": "path", "required": True},
+            "store": {"type": "path", "default": "/var/lib/fieldops-bundle"},
+        },
+        supports_check_mode=True,
+    )
+    os.umask(0o022)
+    path = module.params["path"]
+    try:
+        bom = Bom.parse(module.params["bom"])
+        result = make_lock(bom, path=path, store=module.params["store"], check=module.check_mode)
+    except BundleError as error:
+        module.fail_json(msg=str(error))
+    for warning in result.warnings:
+        module.warn(warning)
+    lock = result.lock
+    module.exit_json(
+        changed=result.changed,
+        path=path,
+        name=lock.name,
+        version=lock.version,
+        items=dict(Counter(item.kind for item in lock.items)),
+        bytes=sum(size for size, _url in lock.objects().values()),
+        bytes_missing=result.bytes_missing,
+        changes=[asdict(change) for change in result.changes],
+        warnings_of_sources=list(result.warnings),
+        diff={
+            "before_header": path,
+            "after_header": path,
+            "before": summary(result.before),
+            "after": summary(lock),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
