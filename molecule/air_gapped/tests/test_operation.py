@@ -76,7 +76,7 @@ def test_a_tampered_medium_is_refused_by_name(tmp_path):
         byte = file.read(1)
         file.seek(1000)
         file.write(bytes([byte[0] ^ 1]))
-    arguments = json.dumps({"path": [str(tmp_path / "medium")], "keyring": str(WORK / "keys/bundle-key.asc")})
+    arguments = json.dumps({"path": str(tmp_path / "medium"), "keyring": str(WORK / "keys/bundle-key.asc")})
     command = ["ansible", "localhost", "-c", "local", "-m", "fieldops.mattermost.bundle_info", "-a", arguments]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode != 0
