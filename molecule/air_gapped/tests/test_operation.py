@@ -20,7 +20,7 @@ PATCH = (
 
 
 def test_making_the_bundle_again_changes_nothing():
-    run = playbook(str(HERE / "bundle.yml"))
+    run = playbook(str(HERE.parent / "shared/bundle.yml"))
     assert run.returncode == 0, run.stdout[-3000:]
     assert re.search(r"^builder\s.*changed=0 ", run.stdout, re.M), run.stdout[-1500:]
 
