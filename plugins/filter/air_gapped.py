@@ -78,6 +78,11 @@ def _topology(given: dict[str, Any]) -> list[str]:
             f"The play does not run on {', '.join(missing)}. The hosts of a deployment depend on one another; run it on all of them "
             "(without --limit)."
         )
+    both = [host for host in groups["mattermost_depot"] if host in groups["mattermost_proxy"]]
+    if both and int(given["depot_port"]) == 443:
+        problems.append(
+            f"{both[0]} is depot and proxy at once, and both want port 443; give air_gapped_depot_port another, for instance 8443."
+        )
     if len(groups["mattermost_server"]) > 1 and int(given["uid"]) == 0:
         problems.append(
             f"{len(groups['mattermost_server'])} servers share the directory of uploaded files and must own it by the same number: "
