@@ -180,7 +180,8 @@ def _settings(given: dict[str, Any]) -> list[str]:
     for section, keys in given["settings_extra"].items():
         for key, value in keys.items() if isinstance(keys, dict) else ():
             name = f"{section}.{key}"
-            if name in ours and ours[name]["value"] != value:
+            accepted = ours.get(name, {}).get("accept")
+            if name in ours and ours[name]["value"] != value and not (accepted and re.search(accepted, str(value))):
                 problems.append(
                     f"air_gapped_settings_extra sets {name} to {value!r}, which the air gap forbids ({ours[name]['why']}). "
                     "Take it out, or name it in air_gapped_exceptions with a reason."
