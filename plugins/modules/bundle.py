@@ -41,7 +41,7 @@ options:
     default: /var/lib/fieldops-bundle
   output:
     description:
-      - Directory in which the bundle is made. The volume is C(NAME/volume-001) in it, the public key C(NAME-key.asc).
+      - Directory in which the bundle is made. The volume is C(NAME/volume-001) in it, the public key C(bundle-key.asc).
       - Give the public key to the isolated side by another way than the medium, and compare its fingerprint there.
     type: path
     required: true
@@ -113,7 +113,7 @@ public_key:
   description: File with the public key that the isolated side needs.
   returned: success
   type: str
-  sample: /srv/bundles/site-key.asc
+  sample: /srv/bundles/bundle-key.asc
 fingerprint:
   description: Fingerprint of the signing key. Empty in check mode when the key would have to be made.
   returned: success

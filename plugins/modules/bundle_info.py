@@ -32,8 +32,10 @@ options:
     type: path
     required: true
   keyring:
-    description: File with the public key of whoever makes the bundles, armoured or binary. It must not come from the medium.
-    type: path
+    description:
+      - Public key of whoever makes the bundles. Either the path of a file, armoured or binary, or the armoured key itself.
+      - It must not come from the medium.
+    type: str
     required: true
   verify:
     description:
@@ -54,7 +56,7 @@ EXAMPLES = r"""
 - name: Verify the medium before anything is taken from it
   fieldops.mattermost.bundle_info:
     path: /media/usb/site
-    keyring: /etc/fieldops/site-key.asc
+    keyring: /etc/fieldops/bundle-key.asc
   register: medium
 
 - name: Tell who made it, and when
@@ -141,7 +143,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
-            "keyring": {"type": "path", "required": True, "no_log": False},
+            "keyring": {"type": "str", "required": True, "no_log": False},
             "verify": {"type": "str", "choices": ["full", "quick"], "default": "full"},
             "allow_expired": {"type": "bool", "default": False},
         },
@@ -149,7 +151,7 @@ def main() -> None:
     )
     given, now = module.params, time.time()
     try:
-        keyring = Keyring.from_files([given["keyring"]])
+        keyring = Keyring.given(given["keyring"])
         full = given["verify"] == "full"
         inspection = inspect(given["path"], keyring, now=now, allow_expired=given["allow_expired"], full=full)
     except BundleError as error:

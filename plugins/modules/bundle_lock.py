@@ -37,7 +37,8 @@ options:
       - The bill of materials. Its format is described in C(docs/bill_of_materials.md) of the collection.
       - Read it on the controller, for example with the P(ansible.builtin.file#lookup) lookup and the
         P(ansible.builtin.from_yaml#filter) filter.
-    type: dict
+      - A dictionary, or a list of dictionaries whose sections are joined under the name of the first.
+    type: raw
     required: true
   path:
     description: Where the lock is written.
@@ -123,6 +124,9 @@ changes:
     bytes:
       description: What has to be carried because of this change.
       type: int
+    text:
+      description: All of this as one line for people.
+      type: str
 warnings_of_sources:
   description: What the sources had to remark, such as packages that exclude each other. Also shown as warnings.
   returned: success
@@ -132,7 +136,6 @@ warnings_of_sources:
 
 import os
 from collections import Counter
-from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -145,7 +148,7 @@ from ..module_utils.bundle.resolve import make_lock
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "bom": {"type": "dict", "required": True},
+            "bom": {"type": "raw", "required": True},
             "path": {"type": "path", "required": True},
             "store": {"type": "path", "default": "/var/lib/fieldops-bundle"},
         },
@@ -169,7 +172,7 @@ def main() -> None:
         items=dict(Counter(item.kind for item in lock.items)),
         bytes=sum(size for size, _url in lock.objects().values()),
         bytes_missing=result.bytes_missing,
-        changes=[asdict(change) for change in result.changes],
+        changes=[change.told() for change in result.changes],
         warnings_of_sources=list(result.warnings),
         diff={
             "before_header": path,

@@ -37,8 +37,10 @@ options:
     elements: path
     required: true
   keyring:
-    description: File with the public key of whoever makes the bundles, armoured or binary. It must not come from a medium.
-    type: path
+    description:
+      - Public key of whoever makes the bundles. Either the path of a file, armoured or binary, or the armoured key itself.
+      - It must not come from a medium.
+    type: str
     required: true
   path:
     description: Root directory of the depot.
@@ -111,6 +113,31 @@ bundles:
   description: For each bundle of the depot its version, when it was made, when it expires, the sha256 of its root, and who signed it.
   returned: success
   type: dict
+files:
+  description: The files of the depot. The path is below the URL under which the depot is served.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the file in the bill of materials.
+      type: str
+    kind:
+      description: Its kind there.
+      type: str
+    version:
+      description: Its version, if it has one.
+      type: str
+    path:
+      description: Where it is in the depot.
+      type: str
+      sample: files/mattermost/mattermost-11.7.9-linux-amd64.tar.gz
+    sha256:
+      description: Its sha256.
+      type: str
+    size:
+      description: Its size.
+      type: int
 objects_copied:
   description: Number of objects that were taken in, or would be.
   returned: success
@@ -145,7 +172,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "media": {"type": "list", "elements": "path", "required": True},
-            "keyring": {"type": "path", "required": True, "no_log": False},
+            "keyring": {"type": "str", "required": True, "no_log": False},
             "path": {"type": "path", "default": "/srv/mattermost-depot"},
             "gnupghome": {"type": "path", "required": True},
             "signing_key": {"type": "str", "default": "", "no_log": False},
@@ -159,7 +186,7 @@ def main() -> None:
     os.umask(0o022)
     given = module.params
     try:
-        keyring = Keyring.from_files([given["keyring"]])
+        keyring = Keyring.given(given["keyring"])
         key, created = SigningKey.obtain(
             given["gnupghome"], given["signing_key"], create_as=given["signing_key_create"], check=module.check_mode
         )
@@ -178,6 +205,7 @@ def main() -> None:
         public_key=public_key,
         key_created=created,
         bundles=result.bundles,
+        files=result.files,
         objects_copied=result.objects_copied,
         bytes_copied=result.bytes_copied,
         changes=result.changes,

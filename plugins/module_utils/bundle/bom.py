@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
+from dataclasses import dataclass, field, replace
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from . import fsutil
 from .errors import BundleError
@@ -77,10 +77,19 @@ class Bom:
 
     @classmethod
     def parse(cls, document: object) -> Bom:
-        """All that is wrong is told at once, one sentence for each place."""
+        """One BOM, or several whose sections are joined under the name of the first. All that is wrong is told at once."""
+        documents = document if isinstance(document, (list, tuple)) and document else [document]
         reader = _Reader()
-        bom = _read_bom(reader, document)
-        if reader.problems or bom is None:
+        boms = [
+            _read_bom(reader.of(row, number) if len(documents) > 1 else reader, row)
+            for number, row in enumerate(documents)
+        ]
+        bom = replace(
+            boms[0],
+            apt=_join_apt(reader, [item for part in boms for item in part.apt]),
+            files=_refuse_twice(reader, [item for part in boms for item in part.files]),
+        )
+        if reader.problems:
             raise BundleError("The bill of materials is not usable.\n" + "\n".join(reader.problems))
         return bom
 
@@ -90,9 +99,15 @@ class _Reader:
     """Takes values out of nested dicts and remembers what was wrong with them."""
 
     problems: List[str] = field(default_factory=list)
+    prefix: str = ""
+
+    def of(self, document: object, number: int) -> _Reader:
+        """A reader for one of several BOMs, which says which one it was."""
+        name = document.get("name") if isinstance(document, Mapping) else None
+        return _Reader(self.problems, f"{name if isinstance(name, str) else f'BOM {number + 1}'}: ")
 
     def wrong(self, where: str, what: str) -> None:
-        self.problems.append(f"{where}: {what}")
+        self.problems.append(f"{self.prefix}{where}: {what}")
 
     def table(
         self, where: str, value: object, keys: Tuple[str, ...], required: Tuple[str, ...]
@@ -138,34 +153,36 @@ class _Reader:
         try:
             return check_url(text, where) if text else ""
         except BundleError as error:
-            self.problems.append(str(error))
+            self.problems.append(f"{self.prefix}{error}")
             return ""
 
 
-def _read_bom(reader: _Reader, document: object) -> Optional[Bom]:
+def _read_bom(reader: _Reader, document: object) -> Bom:
     keys = ("name", "description", "expires_days", "apt", "files")
     if isinstance(document, Mapping):
         for key in LATER:
             if key in document:
                 reader.wrong(key, "this kind of source is not supported yet by this version.")
         document = {key: value for key, value in document.items() if key not in LATER}
-    top = reader.table("", document, keys, ("name",))
-    if top is None:
-        return None
+    before = len(reader.problems)
+    top = reader.table("", document, keys, ("name",)) or {}
     days = top.get("expires_days", 90)
     if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= 3650:
         reader.wrong("expires_days", f"a number of days from 1 to 3650 is expected, not {days!r}.")
-    apt = [_read_apt(reader, at, row) for at, row in reader.rows("apt", top.get("apt"))]
-    files = [_read_file(reader, at, row) for at, row in reader.rows("files", top.get("files"))]
-    if not apt and not files and not reader.problems:
-        reader.wrong("BOM", "it names nothing to carry; give apt or files.")
     name = reader.text(
         "name", top.get("name"), NAME, "a name of lower-case letters, digits, dots, dashes and underscores"
     )
-    joined = _join_apt(reader, [item for item in apt if item is not None])
-    chosen = tuple(item for item in files if item is not None)
-    _refuse_twice(reader, chosen)
-    return Bom(name, reader.text("description", top.get("description")), days, joined, chosen)
+    apt = [_read_apt(reader, at, row) for at, row in reader.rows("apt", top.get("apt"))]
+    files = [_read_file(reader, at, row) for at, row in reader.rows("files", top.get("files"))]
+    if not apt and not files and len(reader.problems) == before:
+        reader.wrong("BOM", "it names nothing to carry; give apt or files.")
+    return Bom(
+        name=name,
+        description=reader.text("description", top.get("description")),
+        expires_days=days,
+        apt=tuple(item for item in apt if item is not None),
+        files=tuple(item for item in files if item is not None),
+    )
 
 
 def _read_apt(reader: _Reader, where: str, row: object) -> Optional[AptItem]:
@@ -275,40 +292,27 @@ def _read_reason(reader: _Reader, where: str, value: object) -> str:
 
 
 def _join_apt(reader: _Reader, items: List[AptItem]) -> Tuple[AptItem, ...]:
-    """Items of the same name (several BOMs joined) become one, if they mean the same repository."""
+    """Items of the same name, from several BOMs, become one, if they mean the same repository."""
     joined: Dict[str, AptItem] = {}
-    for position, item in enumerate(items):
-        other = joined.get(item.name)
-        if other is None:
-            joined[item.name] = item
-            continue
+    for item in items:
+        other = joined.get(item.name, item)
         if (other.release, other.architecture, other.sources) != (item.release, item.architecture, item.sources):
-            reader.wrong(
-                f"apt[{position}].name", f"{item.name!r} is used before, for another release, architecture or sources."
-            )
-        joined[item.name] = AptItem(
-            name=item.name,
-            release=item.release,
-            architecture=item.architecture,
+            reader.wrong("apt", f"the name {item.name!r} stands for different releases, architectures or sources.")
+        joined[item.name] = replace(
+            item,
             packages=_union(other.packages, item.packages),
-            sources=item.sources,
             exclude=_union(other.exclude, item.exclude),
             carry_indexes=other.carry_indexes or item.carry_indexes,
         )
     return tuple(joined.values())
 
 
-def _refuse_twice(reader: _Reader, files: Tuple[FileItem, ...]) -> None:
-    facets: Tuple[Tuple[str, Callable[[FileItem], str]], ...] = (
-        ("name", lambda item: item.name),
-        ("destination", lambda item: item.destination),
-    )
-    for key, value_of in facets:
-        seen: Dict[str, int] = {}
-        for position, item in enumerate(files):
-            first = seen.setdefault(value_of(item), position)
-            if first != position:
-                reader.wrong(f"files[{position}].{key}", f"{value_of(item)!r} is already that of files[{first}].")
+def _refuse_twice(reader: _Reader, files: List[FileItem]) -> Tuple[FileItem, ...]:
+    for key in ("name", "destination"):
+        values = [str(getattr(item, key)) for item in files]
+        for value in sorted({value for value in values if values.count(value) > 1}):
+            reader.wrong("files", f"the {key} {value!r} is given to more than one file.")
+    return tuple(files)
 
 
 def _union(first: Tuple[str, ...], second: Tuple[str, ...]) -> Tuple[str, ...]:
@@ -320,7 +324,5 @@ def _names(keys: Tuple[str, ...]) -> str:
 
 
 def _kind(value: object) -> str:
-    known: Union[str, None] = {dict: "a dictionary", list: "a list", str: "a text", bool: "true or false"}.get(
-        type(value)
-    )
-    return known or ("nothing" if value is None else f"{value!r}")
+    names = {dict: "a dictionary", list: "a list", type(None): "nothing"}
+    return names.get(type(value), repr(value))

@@ -8,11 +8,11 @@ import contextlib
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from . import fsutil
-from .depot_tree import Held, Tree, documents_of
+from .depot_tree import Held, Tree, documents_of, told_files
 from .errors import BundleError
 from .lock import Lock, compare, stamp, summary
 from .medium import THREADS, Opened, inspect
@@ -34,6 +34,7 @@ class DepotResult:
     objects_copied: int
     bytes_copied: int
     bundles: Dict[str, Any]
+    files: List[Dict[str, Any]]
     changes: List[Dict[str, Any]] = field(default_factory=list)
     before: str = ""
     after: str = ""
@@ -136,7 +137,7 @@ class Depot:
         changes = []
         for name, bundle in sorted(bundles.items()):
             before = held[name].lock if name in held else None
-            changes += [{"bundle": name, **asdict(change)} for change in compare(before, bundle.lock)]
+            changes += [{"bundle": name, **change.told()} for change in compare(before, bundle.lock)]
         return DepotResult(
             changed=changed,
             generation=current["generation"] + changed,
@@ -145,6 +146,7 @@ class Depot:
             objects_copied=copied[0],
             bytes_copied=copied[1],
             bundles=told,
+            files=told_files([item for _name, bundle in sorted(bundles.items()) for item in bundle.lock.items]),
             changes=changes,
             before="".join(summary(bundle.lock) for _name, bundle in sorted(held.items())),
             after="".join(summary(bundle.lock) for _name, bundle in sorted(bundles.items())),

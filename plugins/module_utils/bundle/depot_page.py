@@ -7,7 +7,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any, Dict, List, Sequence
 
-from .progress import human
+from .lock import human
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882 }

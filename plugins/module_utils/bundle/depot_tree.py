@@ -171,6 +171,22 @@ def _told(group: Published) -> Dict[str, Any]:
     }
 
 
+def told_files(items: Sequence[Item]) -> List[Dict[str, Any]]:
+    """Files of a depot as playbooks and people want them; the path is below the depot's URL."""
+    return [
+        {
+            "name": item.name,
+            "kind": item.kind,
+            "version": item.version,
+            "path": f"files/{item.destination}",
+            "sha256": item.sha256,
+            "size": item.size,
+        }
+        for item in items
+        if item.destination
+    ]
+
+
 def documents_of(path: str) -> Dict[str, bytes]:
     """The signed documents of a volume, or of a bundle kept in a generation."""
     names = (manifest.ROOT, manifest.SIGNATURE, manifest.LOCK)

@@ -19,6 +19,15 @@ R = TypeVar("R")
 _STAMP = "%Y-%m-%dT%H:%M:%SZ"
 
 
+def human(count: float) -> str:
+    """Bytes as people say them."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
 def stamp(moment: float) -> str:
     return time.strftime(_STAMP, time.gmtime(moment))
 
@@ -184,6 +193,12 @@ class Change:
     before: str
     after: str
     bytes: int  # that have to be carried because of it
+
+    def told(self) -> Dict[str, Any]:
+        """For playbooks, and as one line for people."""
+        versions = " -> ".join(version for version in (self.before, self.after) if version)
+        where = f" ({self.group})" if self.group else ""
+        return {**asdict(self), "text": f"{self.change} {self.name}{where} {versions}, {human(self.bytes)}"}
 
 
 def compare(old: Optional[Lock], new: Lock) -> List[Change]:

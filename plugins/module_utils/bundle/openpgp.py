@@ -73,6 +73,13 @@ class Keyring:
         self.packets = [dearmor(key, what=what) for key in keys]
 
     @classmethod
+    def given(cls, text: str) -> Keyring:
+        """From what an option holds: the path of a key file, or the armoured key itself."""
+        if "-----BEGIN PGP" in text:
+            return cls([text.encode()], what="the given key")
+        return cls.from_files([text])
+
+    @classmethod
     def from_files(cls, paths: Sequence[str]) -> Keyring:
         keys = [fsutil.read_plain(os.path.realpath(path)) for path in paths]
         ring = cls([], what=", ".join(paths))

@@ -13,13 +13,14 @@ from typing import Dict, Iterator, List, Optional, Tuple
 from . import aptrepo, fsutil, manifest
 from .errors import BundleError
 from .fetch import Client
-from .lock import Lock, evidence_path, stamp
+from .lock import Lock, evidence_path, human, stamp
 from .manifest import Index, Root, Volume
 from .openpgp import SigningKey
-from .progress import Progress, human
+from .progress import Progress
 from .store import Store, object_path
 
 VOLUME = "volume-001"
+KEY_FILE = "bundle-key.asc"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Packer:
         self.verify = verify
         self.progress = progress
         self.path = os.path.join(output, self.lock.name, VOLUME)
-        self.key_path = os.path.join(output, f"{self.lock.name}-key.asc")
+        self.key_path = os.path.join(output, KEY_FILE)
 
     def run(self, *, check: bool = False) -> PackResult:
         with contextlib.ExitStack() as stack:

@@ -10,15 +10,7 @@ import time
 from typing import Callable, Dict, Optional
 
 from . import fsutil
-
-
-def human(count: float) -> str:
-    """Bytes as people say them."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
+from .lock import human
 
 
 class Progress:

@@ -53,10 +53,8 @@ class Resolver:
 
     def resolve(self, wanted: Iterable[str]) -> Dict[str, Package]:
         """The wanted packages and all they need, by name."""
-        missing = [name for name in wanted if self.candidate(name) is None]
-        if missing:
-            raise BundleError(f"No suite has a package named {', '.join(missing)} for {self.architecture}.")
-        for name in wanted:
+        names = [self._real(name) for name in wanted]
+        for name in names:
             self._choose(name, "")
         while self._needs or self._later:
             if self._needs:
@@ -64,6 +62,17 @@ class Resolver:
             else:
                 self._meet_any(self._later.popleft())
         return dict(sorted(self.chosen.items()))
+
+    def _real(self, name: str) -> str:
+        """A name of the BOM, or the one package that provides it."""
+        if self.candidate(name) is not None:
+            return name
+        names = {owner for layer in self.layers for owner in layer.index.provided.get(name, ())}
+        providers = sorted(owner for owner in names if self._provides(owner, Relation(name)))
+        if len(providers) == 1:
+            return providers[0]
+        hint = f" It is provided by {', '.join(providers)}: name one of them." if providers else ""
+        raise BundleError(f"No suite has a package named {name} for {self.architecture}.{hint}")
 
     def candidate(self, name: str) -> Optional[Package]:
         """The version that apt would install: highest priority, then highest version, then first source."""

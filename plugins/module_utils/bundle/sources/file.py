@@ -96,10 +96,7 @@ class FileResolver:
 
     def _check_signature(self, wanted: Signature, signature: bytes, path: str) -> Tuple[str, List[Evidence]]:
         name = self.item.name
-        if "BEGIN PGP" in wanted.keyring:
-            keyring = Keyring([wanted.keyring.encode()], what=f"the keyring of file {name}")
-        else:
-            keyring = Keyring.from_files([wanted.keyring])
+        keyring = Keyring.given(wanted.keyring)
         signers = keyring.verify_detached(path, signature, what=f"file {name}")
         digest = self.workspace.keep(signature)
         facts = {"of": name, "signed_by": signers}
