@@ -184,7 +184,8 @@ class Client:
     def _send(self, method: str, address: str, *, body: Body, tried: str) -> _Answer:
         """One request, again while that is safe and may help."""
         pause = 0.5
-        for left in range(self.retries, -1, -1):
+        left = self.retries
+        while True:
             wait = pause
             try:
                 answer = self._exchange(method, address, body=body)
@@ -196,12 +197,12 @@ class Client:
             else:
                 again = answer.status == 429 or (answer.status in _TRY_AGAIN and method in _REPEATABLE)
                 if not left or not again:
-                    break
+                    return answer
                 asked = answer.headers.get("Retry-After") or ""
                 wait = max(pause, float(asked)) if asked.isdigit() else pause
             time.sleep(min(wait, _LONGEST_PAUSE))
             pause *= 2
-        return answer
+            left -= 1
 
     def _exchange(self, method: str, address: str, *, body: Body) -> _Answer:
         headers = {"Accept": "application/json"}

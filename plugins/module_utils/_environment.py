@@ -50,7 +50,7 @@ def of_file(path: str) -> Dict[str, str]:
     except (OSError, ValueError) as error:
         raise MattermostError(f"Cannot read environment_file {path}: {error}.") from error
     found = []
-    for line in re.sub(r"\\\n", "", text).split("\n"):
+    for line in re.sub(r"(?<!\\)((?:\\\\)*)\\\n", r"\1", text).split("\n"):
         match = None if line.lstrip().startswith(("#", ";")) else _ASSIGNMENT.match(line)
         if match:
             found.append((match.group(1), _unquoted(match.group(2))))

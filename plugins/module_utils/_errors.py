@@ -59,6 +59,9 @@ REMEDIES: Dict[str, str] = {
     "api.user.check_user_login_attempts.too_many.app_error": (
         "The account is locked after too many wrong passwords. Have an administrator reset its failed attempts."
     ),
+    "api.user.check_user_password.invalid.app_error": (
+        "The password does not meet PasswordSettings: length, and kinds of characters."
+    ),
     "api.user.create_user.no_open_server": "Use socket_path, or log in as an administrator.",
     "api.user.create_user.signup_email_disabled.app_error": (
         "Set TeamSettings.EnableUserCreation and EmailSettings.EnableSignUpWithEmail to true."

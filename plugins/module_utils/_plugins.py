@@ -8,6 +8,7 @@ PRIVATE to the collection: other code must not import it.
 
 from __future__ import annotations
 
+import datetime
 import json
 import tarfile
 import time
@@ -61,6 +62,7 @@ class Plugin:
         self.patience = patience
         self._path = f"/plugins/{quote(plugin_id, safe='')}"
         self._settings: Dict[str, Any] = {}
+        self._since = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
 
     def read(self) -> Optional[Dict[str, Any]]:
         """What is installed; `enabled` is what the configuration says, `running` what is so."""
@@ -106,8 +108,9 @@ class Plugin:
             found = self.read() or {}
             if bool(found.get("running")) == running:
                 return found
-            why = self._failure() if running else None
-            if why or time.monotonic() >= end:
+            late = time.monotonic() >= end
+            why = self._failure(at_last=late) if running else None
+            if why or late:
                 break
             time.sleep(_POLL)
         wish = "run" if running else "stop"
@@ -115,12 +118,40 @@ class Plugin:
         remedy = "See the server's log; settings that the plugin needs may be missing, or a licence."
         raise MattermostError(f"The plugin {self.id} is installed, but does not {wish}: {why}. {remedy}")
 
-    def _failure(self) -> Optional[str]:
-        """Why it failed, in the server's words; the local socket does not tell."""
+    def _failure(self, *, at_last: bool) -> Optional[str]:
+        """Why it failed, in the server's words."""
         if self.client.local:
-            return None
+            return self._logged(since="" if at_last else self._since)
         for status in self.client.get("/plugins/statuses", tried="read the state of the plugins") or []:
             if status["plugin_id"] == self.id and status["state"] in _FAILED:
-                error = status.get("error") or ""
+                error = _short(status.get("error") or "")
                 return _FAILED[status["state"]] + (f" ({error})" if error else "")
         return None
+
+    def _logged(self, *, since: str) -> Optional[str]:
+        """Why it failed, from the log: the local socket has no route for the state of plugins."""
+        query = {"page": 0, "logs_per_page": 200}
+        try:
+            lines = self.client.get("/logs", tried="read the log", query=query) or []
+        except MattermostError:
+            return None  # not logged to a file
+        for line in reversed(lines):
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                entry = None  # logged as plain text
+            if (
+                not isinstance(entry, dict)
+                or entry.get("plugin_id") != self.id
+                or "activate" not in entry.get("msg", "")
+            ):
+                continue
+            if entry.get("error") and entry.get("timestamp", "") >= since:
+                return f"it failed to start ({_short(entry['error'])})"
+        return None
+
+
+def _short(text: str) -> str:
+    """One line; what goes on for a page is in the log."""
+    line = " ".join(text.split())
+    return line if len(line) <= 200 else line[:200] + "..."

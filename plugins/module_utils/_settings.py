@@ -23,6 +23,9 @@ Values = Dict[Path, Any]
 
 
 class _Missing:
+    def __bool__(self) -> bool:
+        return False
+
     def __repr__(self) -> str:
         return "MISSING"
 
@@ -91,6 +94,12 @@ FRESH_INSTALL: Values = {
     ("ServiceSettings", "EnableLatex"): False,
     ("EmailSettings", "SendPushNotifications"): True,
     ("EmailSettings", "PushNotificationServer"): "https://push-test.mattermost.com",
+    # What releases ship, other than the server's own defaults.
+    ("EmailSettings", "SendEmailNotifications"): False,
+    ("EmailSettings", "FeedbackEmail"): "",
+    ("EmailSettings", "ReplyToAddress"): "",
+    ("EmailSettings", "SMTPServer"): "",
+    ("LogSettings", "ConsoleLevel"): "INFO",
 }
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import dataclass, field
-from typing import Any, Collection, Dict, List, Optional, Union
+from typing import Any, Collection, Dict, List, Mapping, Optional, Union
 
 from . import _config_file as config_file
 from ._client import Client
-from ._environment import override
-from ._errors import MattermostError
+from ._environment import of_file, of_listener, override
+from ._errors import MattermostError, MattermostUnreachable
 from ._masking import HIDDEN, HIDDEN_NEW, is_masked, is_secret
 from ._settings import (
     MISSING,
@@ -158,6 +158,25 @@ class StoppedServer:
 Server = Union[RunningServer, StoppedServer]
 
 
+def find_server(params: Mapping[str, Any], client: Client) -> Server:
+    """The running server; its file if it is down, or if only the file was given."""
+    config_path, variables = params["config_path"], params["environment_file"]
+    environment = of_file(variables) if variables else None
+    if params["socket_path"] or params["url"]:
+        retries, client.retries = client.retries, 0 if client.local and config_path else client.retries
+        try:
+            client.get("/system/ping", tried="reach the server")
+        except MattermostUnreachable:
+            if not (client.local and config_path):
+                raise
+        else:
+            client.retries = retries
+            if client.local:
+                environment = of_listener(params["socket_path"]) or environment
+            return RunningServer(client, config_path=config_path, environment=environment)
+    return StoppedServer(config_path, initial_path=params["initial_path"], environment=environment)
+
+
 def _unmasked(shown: Any, stored: Any) -> Any:
     if isinstance(shown, dict) and isinstance(stored, dict):
         return {key: _unmasked(value, stored.get(key, value)) for key, value in shown.items()}
@@ -223,8 +242,12 @@ def apply(server: Server, plan: Plan, *, secrets: Collection[Path]) -> None:
             hide = path in secrets or is_secret(path)
             words = "a value that is not shown" if hide else f"{json.dumps(wanted)}, the server keeps {_show(kept)}"
             lost.append(f"{dotted(path)} (asked for {words})")
-    remedy = "The value may be out of range, overridden by the environment, or locked by RestrictSystemAdmin"
-    refuse([*lost, remedy] if lost else [], tried="change all settings, the server did not take some")
+    if lost:
+        raise MattermostError(
+            f"The server did not take all settings: {'; '.join(lost)}. The environment may override them, "
+            "ExperimentalSettings.RestrictSystemAdmin may lock them, the server may replace the value by another one, "
+            "or config_path is not the file it uses."
+        )
 
 
 def _show(value: Any) -> str:

@@ -61,8 +61,7 @@ notes:
     C(PluginSettings.RequirePluginSignature) to be off. M(fieldops.mattermost.settings) can set C(EnableUploads) over
     O(socket_path) only.
   - The settings of a plugin go through M(fieldops.mattermost.settings) (C(PluginSettings.Plugins)).
-  - Over O(socket_path) the server does not tell why a plugin failed. The message then comes after O(wait_timeout), and
-    its log has the reason.
+  - Over O(socket_path) the reason why a plugin failed is looked for in the server's log, which it must keep in a file.
 seealso:
   - module: fieldops.mattermost.settings
 """

@@ -185,15 +185,12 @@ from typing import Any, Dict, Set, Tuple
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fieldops.mattermost.plugins.module_utils._argspec import ArgumentSpec, connection_spec
 from ansible_collections.fieldops.mattermost.plugins.module_utils._client import Client, Connection
-from ansible_collections.fieldops.mattermost.plugins.module_utils._environment import of_file, of_listener
-from ansible_collections.fieldops.mattermost.plugins.module_utils._errors import MattermostError, MattermostUnreachable
+from ansible_collections.fieldops.mattermost.plugins.module_utils._errors import MattermostError
 from ansible_collections.fieldops.mattermost.plugins.module_utils._masking import is_secret, strings_in
 from ansible_collections.fieldops.mattermost.plugins.module_utils._settings import Path, Values, dotted, flatten
 from ansible_collections.fieldops.mattermost.plugins.module_utils._settings_door import (
-    RunningServer,
-    Server,
-    StoppedServer,
     apply,
+    find_server,
     make_plan,
     refuse,
 )
@@ -224,25 +221,6 @@ def wanted_settings(module: AnsibleModule) -> Tuple[Values, Set[Path]]:
     return {**plain, **secret}, {*secret, *hidden}
 
 
-def find_server(params: Dict[str, Any], client: Client) -> Server:
-    """The running server; its file if it is down, or if only the file was given."""
-    config_path, variables = params["config_path"], params["environment_file"]
-    environment = of_file(variables) if variables else None
-    if params["socket_path"] or params["url"]:
-        retries, client.retries = client.retries, 0 if client.local and config_path else client.retries
-        try:
-            client.get("/system/ping", tried="reach the server")
-        except MattermostUnreachable:
-            if not (client.local and config_path):
-                raise
-        else:
-            client.retries = retries
-            if client.local:
-                environment = of_listener(params["socket_path"]) or environment
-            return RunningServer(client, config_path=config_path, environment=environment)
-    return StoppedServer(config_path, initial_path=params["initial_path"], environment=environment)
-
-
 def run(module: AnsibleModule, client: Client) -> Dict[str, Any]:
     """Compare, set, and tell what was done."""
     params = module.params
@@ -260,10 +238,10 @@ def run(module: AnsibleModule, client: Client) -> Dict[str, Any]:
     changed = bool(plan.changes) or not server.exists
     if changed and not module.check_mode:
         apply(server, plan, secrets=secrets)
-    shown = plan.shown(secrets)
+    diff: Dict[str, Any] = {**plan.shown(secrets), "before_header": f"configuration ({server.via})"}
     result = {
-        "settings": shown,
-        "diff": {**shown, "before_header": f"configuration ({server.via})", "after_header": "configuration"},
+        "settings": plan.shown(secrets),
+        "diff": diff,
         "via": server.via,
         "restart_required": bool(plan.restart_keys) or (server.via == "file" and changed),
         "restart_keys": plan.restart_keys,
@@ -271,7 +249,7 @@ def run(module: AnsibleModule, client: Client) -> Dict[str, Any]:
     }
     if params["config_path"] and os.path.exists(params["config_path"]):
         arguments = module.load_file_common_arguments({**params, "path": params["config_path"]})
-        changed = module.set_fs_attributes_if_different(arguments, changed)
+        changed = module.set_fs_attributes_if_different(arguments, changed, diff=diff)
     return {"changed": changed, **result}
 
 

@@ -124,6 +124,7 @@ user:
     active: true
 """
 
+import re
 from typing import Any, Dict, Optional
 from urllib.parse import quote
 
@@ -210,6 +211,9 @@ class Account:
 def run(module: AnsibleModule, client: Client) -> Dict[str, Any]:
     """Compare, change, and tell what was done."""
     params = module.params
+    if not re.match(r"^[a-z0-9._-]{1,64}$", params["username"].lower()):
+        message = f"Cannot manage the account {params['username']}: names consist of letters, digits, and . _ - only."
+        raise MattermostError(message)
     account = Account(client, params)
     current = account.read()
     present = params["state"] == "present"
