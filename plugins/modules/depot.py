@@ -32,16 +32,19 @@ attributes:
     description: When run twice in a row outside check mode, with the same arguments, the second run changes nothing.
 options:
   media:
-    description: Directories of media. Each is a volume, or holds volumes of one bundle.
+    description:
+      - Directories of media. Each is a volume, or holds volumes of one bundle.
+      - Without any nothing new comes in, but the depot is looked at, and published anew if its key is another one.
     type: list
     elements: path
-    required: true
+    default: []
   keyring:
     description:
       - Public key of whoever makes the bundles. Either the path of a file, armoured or binary, or the armoured key itself.
       - It must not come from a medium.
+      - Needed whenever O(media) are given.
     type: str
-    required: true
+    default: ''
   path:
     description: Root directory of the depot.
     type: path
@@ -171,8 +174,8 @@ from ..module_utils.bundle.openpgp import Keyring, SigningKey
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "media": {"type": "list", "elements": "path", "required": True},
-            "keyring": {"type": "str", "required": True, "no_log": False},
+            "media": {"type": "list", "elements": "path", "default": []},
+            "keyring": {"type": "str", "default": "", "no_log": False},
             "path": {"type": "path", "default": "/srv/mattermost-depot"},
             "gnupghome": {"type": "path", "required": True},
             "signing_key": {"type": "str", "default": "", "no_log": False},
@@ -186,7 +189,7 @@ def main() -> None:
     os.umask(0o022)
     given = module.params
     try:
-        keyring = Keyring.given(given["keyring"])
+        keyring = Keyring.given(given["keyring"]) if given["media"] else Keyring([], what="no key")
         key, created = SigningKey.obtain(
             given["gnupghome"], given["signing_key"], create_as=given["signing_key_create"], check=module.check_mode
         )

@@ -63,6 +63,8 @@ class Depot:
             held = self._held(current)
             for volumes in brought.values():
                 _refuse_rollback(volumes[0], held)
+            if not brought and not held:
+                raise BundleError(f"The depot {self.root} holds nothing yet, and no media are given.")
             bundles = {**held, **{name: _hold(volumes[0]) for name, volumes in brought.items()}}
             missing = self._missing(bundles)
             copied = self._import(missing, brought, check)

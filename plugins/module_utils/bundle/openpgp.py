@@ -75,6 +75,8 @@ class Keyring:
     @classmethod
     def given(cls, text: str) -> Keyring:
         """From what an option holds: the path of a key file, or the armoured key itself."""
+        if not text:
+            raise BundleError("No public key is given, and nothing can be verified without one.")
         if "-----BEGIN PGP" in text:
             return cls([text.encode()], what="the given key")
         return cls.from_files([text])
