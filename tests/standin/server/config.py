@@ -134,7 +134,7 @@ class Config:
             overridden = self.settings.from_environment(self._environment)
             effective = self._with_environment(candidate)
             _fix(effective)
-            problem = check(effective)
+            problem = check(candidate) or check(effective)
             if problem is not None:
                 raise problem
             stored = copy.deepcopy(effective)
@@ -151,10 +151,8 @@ class Config:
             self._tell()
 
     def patch(self, partial: dict[str, Any]) -> None:
-        """Change the keys that are given; maps and lists are replaced whole, except that no empty plugin map is."""
+        """Change the keys that are given; maps and lists are replaced whole."""
         change = copy.deepcopy(partial)
-        if change.get("PluginSettings", {}).get("Plugins") == {}:
-            del change["PluginSettings"]["Plugins"]
         self.replace(overlay(copy.deepcopy(self._effective), change), update=True)
 
     def environment_tree(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ _ERRORS: dict[str, tuple[int, str]] = {
     "api.config.update_config.clear_siteurl.app_error": (400, "Site URL cannot be cleared."),
     "api.config.client.old_format.app_error": (
         501,
-        'New format for the client configuration is not supported yet. Please specify "format=old" in the query string.',
+        "New format for the client configuration is not supported yet. Please specify format=old in the query string.",
     ),
     "api.config.migrate_config.app_error": (500, "Failed to migrate config store."),
     "app.save_config.app_error": (500, "An error occurred saving the configuration."),
@@ -81,31 +81,41 @@ _ERRORS: dict[str, tuple[int, str]] = {
         400,
         'The "Current Password" you entered is incorrect. Please check that Caps Lock is off and try again.',
     ),
-    "api.user.update_active.cannot_enable_guest_when_guest_feature_is_disabled.app_error": (
+    "api.user.update_password.context.app_error": (
+        403,
+        "Update password failed because context user_id did not match props user_id.",
+    ),
+    "api.user.update_active.permissions.app_error": (403, "You do not have the appropriate permissions."),
+    "api.user.update_active.not_enable.app_error": (
         401,
-        "You cannot activate a guest account because Guest Access feature is not enabled.",
+        "You cannot deactivate yourself because this feature is not enabled. Please contact your System Administrator.",
     ),
     "app.role.check_roles_exist.role_not_found": (400, "The provided role does not exist"),
-    "api.user.update_user_roles.license.app_error": (400, "Custom permission schemes not supported by current license"),
+    "api.user.update_user_roles.license.app_error": (400, "Custom Permission Schemes not supported by current license"),
     "app.user_access_token.disabled": (
         501,
         "Personal access tokens are disabled on this server. Please contact your system administrator for details.",
     ),
     "app.user_access_token.get_by_user.app_error": (404, "Unable to get the personal access tokens by user."),
-    "app.session.get.app_error": (404, "We encountered an error finding the session."),
+    "app.session.get.app_error": (400, "We encountered an error finding the session."),
     "app.user.limits.app_error": (400, "You have reached the maximum number of users."),
     # bots
     "api.bot.create_disabled": (
         403,
-        "Bot account creation has been disabled. Enable bot account creation in the system console.",
+        "Bot creation has been disabled.",
     ),
+    "model.bot.is_valid.username.app_error": (400, "Invalid username."),
     "store.sql_bot.get.missing.app_error": (404, "Bot does not exist."),
     # teams
     "store.sql_team.save_team.existing.app_error": (400, "A team with this URL already exists."),
     "model.team.is_valid.characters.app_error": (400, "Name must be 2 or more lowercase alphanumeric characters."),
-    "model.team.is_valid.name.app_error": (400, "Invalid display name."),
+    "model.team.is_valid.name.app_error": (400, "Invalid name."),
     "model.team.is_valid.type.app_error": (400, "Invalid type."),
     "app.team.get_by_name.missing.app_error": (404, "Unable to find the existing team."),
+    "api.team.get_all_teams.insufficient_permissions": (
+        403,
+        "You don't have the appropriate permissions to list all teams",
+    ),
     "app.team.get.find.app_error": (404, "Unable to find the existing team."),
     "app.team.get_member.missing.app_error": (404, "No team member found for that user ID and team ID."),
     "app.team.join_user_to_team.max_accounts.app_error": (
@@ -128,16 +138,17 @@ _ERRORS: dict[str, tuple[int, str]] = {
         "A channel with that name already exists on the same team.",
     ),
     "app.channel.get_by_name.missing.app_error": (404, "Channel does not exist."),
+    "app.channel.get_channels.not_found.app_error": (404, "No channels were found."),
     "app.channel.get.existing.app_error": (404, "Unable to find the existing channel."),
     "app.channel.get_member.missing.app_error": (404, "No channel member found for that user ID and channel ID."),
-    "model.channel.is_valid.1_or_more.app_error": (400, "Name must be 1 or more lowercase alphanumeric characters."),
+    "model.channel.is_valid.1_or_more.app_error": (400, "Name must be 1 or more lowercase alphanumeric character."),
     "model.channel.is_valid.type.app_error": (400, "Invalid type."),
     "api.channel.update_channel_privacy.default_channel_error": (
         400,
-        "This default channel cannot be converted into a private channel.",
+        "The default channel cannot be made private.",
     ),
     "api.channel.delete_channel.cannot.app_error": (400, "Unable to delete the default channel {name}."),
-    "api.channel.delete_channel.not_enabled.app_error": (
+    "api.user.delete_channel.not_enabled.app_error": (
         401,
         "Permanent channel deletion feature is not enabled. Please contact your System Administrator.",
     ),
@@ -152,7 +163,7 @@ _ERRORS: dict[str, tuple[int, str]] = {
     "api.post.create_post.root_id.app_error": (400, "Invalid RootId parameter."),
     "api.post.create_post.channel_root_id.app_error": (400, "Invalid ChannelId for RootId parameter."),
     "api.post.create_post.can_not_post_to_deleted.error": (400, "Can not post to deleted channel."),
-    "api.context.invalid_param.app_error": (400, "Invalid {name} parameter."),
+    "api.reaction.save_reaction.user_id.app_error": (403, "You cannot save reaction for the other user."),
     "model.post.is_valid.msg.app_error": (400, "Invalid message."),
     "app.file_info.get.app_error": (404, "Unable to get the file info."),
     "api.file.read_file.reading_local.app_error": (
@@ -167,14 +178,10 @@ _ERRORS: dict[str, tuple[int, str]] = {
         413,
         "Unable to upload file {name}. {length} bytes exceeds the maximum allowed {limit} bytes.",
     ),
-    "api.file.upload_file.incorrect_channelId.app_error": (
-        400,
-        "Unable to upload the file. Incorrect channel ID: {name}",
-    ),
-    "api.file.attachments.disabled.app_error": (501, "File attachments have been disabled on this server."),
-    "api.file.upload_file.multiple_channel_ids.app_error": (400, "Unable to upload file(s). No channel ID given."),
+    "api.file.attachments.disabled.app_error": (403, "File attachments have been disabled on this server."),
     # plugins
     "app.plugin.upload_disabled.app_error": (501, "Plugins and/or plugin uploads have been disabled."),
+    "api.plugin.upload.no_file.app_error": (400, "Missing file in multipart/form request."),
     "app.plugin.disabled.app_error": (
         501,
         "Plugins have been disabled. Please check your logs for details.",
@@ -209,7 +216,7 @@ _ERRORS: dict[str, tuple[int, str]] = {
     "api.scheme.create_scheme.license.error": (501, "Your license does not support creating permissions schemes."),
     "api.team.update_team_scheme.license.error": (501, "Your license does not support updating a team's scheme"),
     "api.channel.update_channel_scheme.license.error": (
-        501,
+        403,
         "Your license does not support updating a channel's scheme",
     ),
     "api.ldap_groups.license_error": (501, "your license does not support ldap groups"),
@@ -224,7 +231,11 @@ _ERRORS: dict[str, tuple[int, str]] = {
         501,
         "Outgoing OAuth connections are not available on this server.",
     ),
-    "api.context.ip_filtering.not_available.app_error": (501, "IP Filtering is not available on this server."),
+    "api.context.ip_filtering.not_available.app_error": (501, "IP Filtering is not available on this server"),
+    "api.license.client.old_format.app_error": (
+        400,
+        "New format for the client license is not supported yet. Please specify format=old in the query string.",
+    ),
     "api.license.upgrade_needed.app_error": (403, "Feature requires an upgrade to Enterprise Edition."),
     "api.license.add_license.no_file.app_error": (400, "No file under 'license' in request."),
     "api.license.add_license.invalid.app_error": (400, "Invalid license file."),
@@ -232,6 +243,10 @@ _ERRORS: dict[str, tuple[int, str]] = {
     "api.job.unable_to_create_job.incorrect_job_type": (
         400,
         "The job type of the job you are trying to create is invalid",
+    ),
+    "api.job.retrieve.nopermissions": (
+        400,
+        "The job types of a job you are trying to retrieve does not contain permissions",
     ),
     "app.job.get.app_error": (404, "Unable to get the job."),
     "app.role.get_by_name.app_error": (404, "Unable to get role."),
@@ -249,10 +264,19 @@ _ERRORS: dict[str, tuple[int, str]] = {
         400,
         "Site URL must be a valid URL and start with http:// or https://.",
     ),
+    "model.config.is_valid.listen_address.app_error": (
+        400,
+        "Invalid listen address for service settings Must be set.",
+    ),
+    "model.config.is_valid.directory.app_error": (400, "Invalid Local Storage Directory. Must be a non-empty string."),
     "model.config.is_valid.max_users.app_error": (
         400,
         "Invalid maximum users per team for team settings. Must be a positive number.",
     ),
+}
+# What 11 words in another way.
+_SINCE_11 = {
+    "ent.elasticsearch.test_config.license.error": "Your Mattermost license doesn't support indexed search.",
 }
 
 
@@ -260,15 +284,16 @@ class ApiError(Exception):
     """An answer other than success: what is raised, anywhere below a route."""
 
     def __init__(self, error_id: str, detail: str = "", **values: Any) -> None:
-        status, message = _ERRORS.get(error_id, (400, error_id))
+        status, message = _ERRORS.get(error_id, (400, "Invalid value (the stand-in has no words for this error)."))
         self.error_id = error_id
         self.status = int(values.pop("status", status))
         self.message = message.format(**values) if values else message
         self.detail = detail
         super().__init__(f"{error_id}: {self.message}")
 
-    def body(self, request_id: str) -> dict[str, Any]:
-        answer: dict[str, Any] = {"id": self.error_id, "message": self.message, "detailed_error": self.detail}
+    def body(self, request_id: str, *, is_11: bool = False) -> dict[str, Any]:
+        message = _SINCE_11.get(self.error_id, self.message) if is_11 else self.message
+        answer: dict[str, Any] = {"id": self.error_id, "message": message, "detailed_error": self.detail}
         if request_id:
             answer["request_id"] = request_id
         answer["status_code"] = self.status

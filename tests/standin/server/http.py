@@ -80,6 +80,7 @@ class Answer:
         return self.raw if self.raw is not None else gojson.dumps(self.value).encode()
 
 
+TAKEN = object()  # a route answers this when it has taken the connection over (WebSocket)
 Serve = Callable[[Request], "Answer | None"]
 
 

@@ -111,12 +111,12 @@ def check_name(username: str) -> None:
         raise ApiError("model.user.is_valid.username.app_error")
 
 
-def check_new_password(app: App, password: str) -> None:
-    """The password policy; 11 has an id of its own for the length."""
+def check_new_password(app: App, password: str, *, new: bool = True) -> None:
+    """The password policy. Before 11 a new account's short password gets the id that tells nothing."""
     rules = app.config.get()["PasswordSettings"]
     patterns = {"Lowercase": "[a-z]", "Uppercase": "[A-Z]", "Number": "[0-9]", "Symbol": r"[^A-Za-z0-9\s]"}
     weak = any(rules[name] and not re.search(pattern, password) for name, pattern in patterns.items())
-    if len(password) < rules["MinimumLength"] and app.release.is_11:
+    if len(password) < rules["MinimumLength"] and (app.release.is_11 or not new):
         raise ApiError("model.user.is_valid.pwd_min_length.app_error", minimum=rules["MinimumLength"])
     if weak or not rules["MinimumLength"] <= len(password) <= 72:
         raise ApiError("api.user.check_user_password.invalid.app_error")
@@ -140,10 +140,13 @@ def full(app: App, user: Row) -> dict[str, Any]:
             shown[name] = user[name]
     if app.release.is_11:
         del shown["auth_data"]
-    shown.update(remote_id="", disable_welcome_email=False)
+    shown["disable_welcome_email"] = False
     bot = app.store.get("bots", user_id=user["id"])
-    if bot is not None:
-        shown.update(is_bot=True, bot_description=bot["description"])
+    if bot is None:
+        return {**shown, "remote_id": ""}
+    shown["is_bot"] = True
+    if bot["description"]:
+        shown["bot_description"] = bot["description"]
     return shown
 
 

@@ -68,6 +68,8 @@ def show_channel(app: App, channel: Row) -> dict[str, Any]:
     shown = {name: channel[name] for name in _CHANNEL_FIELDS}
     empty = ("scheme_id", "props", "group_constrained", "shared", "policy_id")
     shown.update(dict.fromkeys(empty), extra_update_at=0)
+    if channel["type"] == "D":
+        shown["shared"] = False
     if app.release.is_11:
         shown.update(banner_info=None, policy_enforced=False, policy_is_active=False)
         shown.update(autotranslation=False, default_category_name="")

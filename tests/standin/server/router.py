@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
 from server.errors import ApiError, DropConnection, forbidden, invalid_url, no_such_route
-from server.http import Answer, Request
+from server.http import TAKEN, Answer, Request
 from server.ids import is_id, new_id
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Router:
         except DropConnection:
             return None
         except ApiError as error:
-            answer = Answer(error.body(request.request_id), error.status)
+            answer = Answer(error.body(request.request_id, is_11=self._app.release.is_11), error.status)
         except Exception as error:
             self._app.log.error(
                 "Request failed in the stand-in",
@@ -99,9 +99,9 @@ class Router:
             elif not is_id(value):
                 raise invalid_url(name)
         result = route.handler(self._app, request)
-        if result is None or isinstance(result, Answer):
-            return result
-        return Answer(result)
+        if result is TAKEN:
+            return None
+        return result if isinstance(result, Answer) else Answer(result)
 
     def _authorize(self, route: Route, request: Request) -> None:
         if request.local:

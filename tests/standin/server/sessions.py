@@ -75,7 +75,13 @@ class Sessions:
                 "last_activity_at": stamp,
                 "user_id": user["id"],
                 "roles": user["roles"],
-                "props": {"csrf": new_id(), "os": "", "browser": request.headers.get("User-Agent", "")[:100]},
+                "props": {
+                    "csrf": new_id(),
+                    "os": "",
+                    "platform": "",
+                    "browser": request.headers.get("User-Agent", "")[:100],
+                    **dict.fromkeys(("isMobile", "isOAuthUser", "isSaml", "is_guest"), "false"),
+                },
             },
         )
 

@@ -147,8 +147,8 @@ def sanitized(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def without_masked(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration without any key that would be masked (the answer to remove_masked)."""
-    shown = sanitized(config)
+    """Without the keys that are masked, and without empty lists and maps (the answer to remove_masked)."""
+    shown = copy.deepcopy(config)
     for path, value in list(walk(shown)):
         parent = lookup(shown, path[:-1])
         if value == MASK or (isinstance(value, (list, dict)) and not value):

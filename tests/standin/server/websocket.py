@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from server.errors import ApiError
-from server.http import Answer, Request
+from server.http import TAKEN, Answer, Request
 from server.ids import new_id
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Hub:
         self._clients: set[Client] = set()
         self._lock = threading.Lock()
 
-    def upgrade(self, request: Request) -> Answer | None:
+    def upgrade(self, request: Request) -> Any:
         """Answer the handshake, then serve the connection in this thread until it ends."""
         key = request.headers.get("Sec-WebSocket-Key", "")
         if request.headers.get("Upgrade", "").lower() != "websocket" or not key:
@@ -108,7 +108,7 @@ class Hub:
         finally:
             with self._lock:
                 self._clients.discard(client)
-        return None
+        return TAKEN
 
     def publish(self, name: str, data: dict[str, Any], *, users: set[str], **broadcast: Any) -> None:
         with self._lock:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from server import people
@@ -24,6 +25,8 @@ def create(app: App, request: Request) -> Answer:
     if not app.config("ServiceSettings.EnableBotAccountCreation"):
         raise ApiError("api.bot.create_disabled")
     username = str(wanted.get("username", "")).lower()
+    if not re.fullmatch(r"[a-z0-9._-]{1,64}", username):
+        raise ApiError("model.bot.is_valid.username.app_error")
     account = {"username": username, "email": f"{username}@localhost"}
     account["first_name"] = str(wanted.get("display_name") or "")
     user = people.create(app, account, roles="system_user", bot=True)

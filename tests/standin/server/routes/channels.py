@@ -25,7 +25,9 @@ _TO_PRIVATE = "This channel has been converted to a Private Channel."
 
 def create(app: App, request: Request) -> Answer:
     wanted = request.json("channel")
-    team = places.find_team(app, id=str(wanted.get("team_id", "")))
+    team = app.store.get("teams", id=str(wanted.get("team_id", "")))
+    if team is None:
+        raise ApiError("app.channel.get_channels.not_found.app_error")
     if request.user is not None and not is_admin(request) and not places.in_team(app, team["id"], request.user["id"]):
         raise forbidden()
     if wanted.get("type") not in ("O", "P"):
@@ -46,12 +48,12 @@ def create(app: App, request: Request) -> Answer:
 
 def direct(app: App, request: Request) -> Answer:
     wanted = request.any_json("user_ids")
-    if not isinstance(wanted, list) or len(wanted) != 2:
+    if not isinstance(wanted, list) or len(wanted) not in (1, 2):
         raise invalid_body("user_ids")
     members = [people.find(app, id=str(user_id)) for user_id in wanted]
     if not is_admin(request) and (request.user is None or request.user["id"] not in wanted):
         raise forbidden()
-    name = "__".join(sorted(user["id"] for user in members))
+    name = "__".join(sorted([members[0]["id"], members[-1]["id"]]))
     channel = app.store.get("channels", team_id="", name=name)
     if channel is None:
         channel = places.new_channel(app, members[0]["id"], team_id="", type="D", display_name="", name=name)
@@ -111,17 +113,17 @@ def by_name(app: App, request: Request) -> dict[str, Any]:
 
 
 def by_names(app: App, request: Request) -> dict[str, Any]:
-    team = app.store.get("teams", name=request.params["team_name"])
-    if team is None:
-        raise ApiError("app.channel.get_by_name.missing.app_error")
-    return _named(app, request, team["id"])
+    return _named(app, request, places.find_team(app, name=request.params["team_name"])["id"])
 
 
 def _named(app: App, request: Request, team_id: str) -> dict[str, Any]:
     channel = places.find_channel(app, team_id=team_id, name=request.params["channel_name"].lower())
     if channel["delete_at"] and not request.flag("include_deleted"):
         raise ApiError("app.channel.get_by_name.missing.app_error")
-    places.require_channel_reader(app, request, channel)
+    try:
+        places.require_channel_reader(app, request, channel)
+    except ApiError as error:  # a private channel's name tells nothing to others
+        raise ApiError("app.channel.get_by_name.missing.app_error") from error
     return places.show_channel(app, channel)
 
 
@@ -147,7 +149,7 @@ def _change(app: App, request: Request, wanted: dict[str, Any]) -> dict[str, Any
         changed = app.store.update("channels", channel, update_at=now(), **fields)
     except Duplicate as error:
         raise ApiError("store.sql_channel.save_channel.exists.app_error") from error
-    for key in ("header", "purpose"):
+    for key in ("display_name", "header", "purpose"):
         if key in fields and fields[key] != channel[key]:
             _tell(app, request, channel, key, fields[key])
     return places.show_channel(app, {**changed, **_counters(app, channel)})
@@ -161,9 +163,11 @@ def _counters(app: App, channel: Row) -> Row:
 def _tell(app: App, request: Request, channel: Row, key: str, value: str) -> None:
     if request.user is not None:
         name = request.user["username"]
-        props = {"username": name, f"old_{key}": channel[key], f"new_{key}": value}
-        text = f"{name} updated the channel {key} to: {value}"
-        places.system_post(app, channel, request.user, f"system_{key}_change", text, props)
+        short = key.replace("_", "")
+        props = {"username": name, f"old_{short}": channel[key], f"new_{short}": value}
+        change = f"display name from: {channel[key]} to: {value}" if key == "display_name" else f"{key} to: {value}"
+        text = f"{name} updated the channel {change}"
+        places.system_post(app, channel, request.user, f"system_{short}_change", text, props)
 
 
 def privacy(app: App, request: Request) -> dict[str, Any]:
@@ -189,7 +193,7 @@ def delete(app: App, request: Request) -> Answer:
         raise ApiError("api.channel.delete_channel.cannot.app_error", name=channel["name"])
     if request.flag("permanent"):
         if not request.local and not app.config("ServiceSettings.EnableAPIChannelDeletion"):
-            raise ApiError("api.channel.delete_channel.not_enabled.app_error")
+            raise ApiError("api.user.delete_channel.not_enabled.app_error")
         for table in ("posts", "channelmembers"):
             app.store.delete(table, channel_id=channel["id"])
         app.store.delete("channels", id=channel["id"])

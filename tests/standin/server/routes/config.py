@@ -11,7 +11,7 @@ from server.config import ConfigError
 from server.config_backing import BackingError, open_backing
 from server.errors import ApiError, DropConnection, invalid_body
 from server.http import Answer, Request
-from server.router import ADMIN, OPEN, Route, ok
+from server.router import ADMIN, OPEN, Route, is_admin, ok
 from server.settings import WrongType, lookup, sanitized, without_masked
 
 if TYPE_CHECKING:
@@ -27,15 +27,24 @@ def read(app: App, request: Request) -> Answer:
 
 def _shown(app: App, request: Request, config: dict[str, Any]) -> Answer:
     """Secrets are masked, except on the local-mode socket of 11 and later."""
+    shown = config if request.local and app.release.is_11 else sanitized(config)
+    if app.release.is_11 and not request.local:
+        shown = _without_absent_plugins(app, shown)
     if app.release.is_11 and request.flag("remove_masked"):
-        return Answer(without_masked(config), headers=dict(_NO_CACHE))
-    if request.local and app.release.is_11:
-        return Answer(config, headers=dict(_NO_CACHE))
-    return Answer(sanitized(config), headers=dict(_NO_CACHE))
+        shown = without_masked(shown)
+    return Answer(shown, headers=dict(_NO_CACHE))
 
 
-def environment(app: App, _request: Request) -> Answer:
-    return Answer(app.config.environment_tree(), headers=dict(_NO_CACHE))
+def _without_absent_plugins(app: App, config: dict[str, Any]) -> dict[str, Any]:
+    installed = {manifest["id"] for manifest in app.plugins.installed()}
+    plugins = {name: value for name, value in config["PluginSettings"]["Plugins"].items() if name in installed}
+    return {**config, "PluginSettings": {**config["PluginSettings"], "Plugins": plugins}}
+
+
+def environment(app: App, request: Request) -> Answer:
+    """Whoever may not read the configuration is told of no key."""
+    tree = app.config.environment_tree() if is_admin(request) else None
+    return Answer(tree or None, headers=dict(_NO_CACHE))
 
 
 def client(app: App, request: Request) -> dict[str, str]:
@@ -57,6 +66,8 @@ def reload(app: App, _request: Request) -> Answer:
 
 def patch(app: App, request: Request) -> Answer:
     change = _body(app, request)
+    if app.release.is_11 and lookup(change, ("PluginSettings", "Plugins")) == {}:
+        del change["PluginSettings"]["Plugins"]
     if request.local:
         _crash_as_the_real_one(app, change)
     else:
@@ -146,5 +157,5 @@ ROUTES = [
     Route("POST", "/config/reload", reload, ADMIN, local=True),
     Route("POST", "/config/migrate", migrate, ADMIN, local=True, only_local=True),
     Route("GET", "/config/client", client, OPEN, local=True),
-    Route("GET", "/config/environment", environment, ADMIN),
+    Route("GET", "/config/environment", environment),
 ]

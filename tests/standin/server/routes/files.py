@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from server import places
 from server.database import Row
-from server.errors import ApiError, forbidden
+from server.errors import ApiError, forbidden, invalid_body
 from server.http import Answer, Request
 from server.ids import new_id, now
 from server.multipart import is_multipart, parse
@@ -40,6 +40,8 @@ def upload(app: App, request: Request) -> Answer:
     if not app.config("FileSettings.EnableFileAttachments"):
         raise ApiError("api.file.attachments.disabled.app_error")
     channel_id, client_ids, content = _given(request)
+    if not channel_id:
+        raise invalid_body("channel_id")
     channel = app.store.get("channels", id=channel_id)
     if channel is None:
         raise forbidden()
@@ -54,10 +56,10 @@ def upload(app: App, request: Request) -> Answer:
     return Answer({"file_infos": [show_file(info) for info in infos], "client_ids": client_ids}, 201)
 
 
-def _given(request: Request) -> tuple[str, list[str], list[Any]]:
+def _given(request: Request) -> tuple[str, list[str] | None, list[Any]]:
     if not is_multipart(request):
         content = [(request.query.get("filename", ""), request.body)]
-        return request.query.get("channel_id", ""), [], content
+        return request.query.get("channel_id", ""), None, content
     fields, files = parse(request)
     client_ids = [fields["client_ids"]] if "client_ids" in fields else []
     return fields.get("channel_id", request.query.get("channel_id", "")), client_ids, files.get("files", [])
@@ -102,12 +104,13 @@ def read_info(app: App, request: Request) -> Answer:
     return Answer(shown, headers={"Cache-Control": "max-age=2592000, private"})
 
 
-def of_post(app: App, request: Request) -> list[dict[str, Any]]:
+def of_post(app: App, request: Request) -> Answer:
     post = app.store.get("posts", id=request.params["post_id"])
     if post is None:
         raise ApiError("app.post.get.app_error")
     places.require_channel_reader(app, request, places.find_channel(app, id=post["channel_id"]))
-    return [show_file(row) for row in app.store.find("fileinfo", post_id=post["id"], order="createat")]
+    shown = [show_file(row) for row in app.store.find("fileinfo", post_id=post["id"], order="createat")]
+    return Answer(shown, headers={"Cache-Control": "max-age=2592000, private"})
 
 
 def _readable(app: App, request: Request) -> Row:

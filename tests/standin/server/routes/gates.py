@@ -21,30 +21,38 @@ _ATTRIBUTES = "api.custom_profile_attributes.license_error"
 _LDAP = "api.ldap_groups.license_error"
 _OAUTH = "api.context.outgoing_oauth_connection.not_available.configuration_disabled"
 
-# (methods, path, refusal)
+# (methods, path, refusal): administrators are refused so, others with 403
 _GATES = [
     ("GET POST", "/remotecluster", _REMOTE),
     ("POST", "/remotecluster/accept_invite", _REMOTE),
     ("GET", "/sharedchannels/{team_id}", _REMOTE),
-    ("POST", "/teams/{team_id}/invite-guests/email", "api.team.invite_guests_to_channels.license.error"),
     ("PUT", "/teams/{team_id}/scheme", "api.team.update_team_scheme.license.error"),
     ("PUT", "/channels/{channel_id}/scheme", "api.channel.update_channel_scheme.license.error"),
     ("GET", "/channels/{channel_id}/moderations", "api.channel.get_channel_moderations.license.error"),
     ("PUT", "/channels/{channel_id}/moderations/patch", "api.channel.patch_channel_moderations.license.error"),
-    ("GET", "/data_retention/policy", _RETENTION),
-    ("GET POST", "/data_retention/policies", _RETENTION),
+    ("GET", "/data_retention/policies", _RETENTION),
     ("GET", "/data_retention/policies_count", _RETENTION),
-    ("GET POST", "/compliance/reports", _COMPLIANCE),
-    ("POST", "/schemes", "api.scheme.create_scheme.license.error"),
-    ("GET POST", "/groups", "api.license_error"),
+    ("GET", "/compliance/reports", _COMPLIANCE),
     ("GET", "/saml/metadata", "api.admin.saml.not_available.app_error"),
     ("POST", "/elasticsearch/test", "ent.elasticsearch.test_config.license.error"),
     ("GET", "/ip_filtering", "api.context.ip_filtering.not_available.app_error"),
     ("GET", "/oauth/outgoing_connections", _OAUTH),
     ("POST", "/trial-license", "api.license.upgrade_needed.app_error"),
 ]
+# refused so to anyone
+_GATES_FOR_ALL = [
+    ("POST", "/teams/{team_id}/invite-guests/email", "api.team.invite_guests_to_channels.license.error"),
+    ("GET", "/data_retention/policy", _RETENTION),
+    ("POST", "/schemes", "api.scheme.create_scheme.license.error"),
+    ("GET POST", "/groups", "api.license_error"),
+]
+# these look at the body first
+_GATES_WITH_BODY = [
+    ("/data_retention/policies", "policy", _RETENTION),
+    ("/compliance/reports", "compliance", _COMPLIANCE),
+]
+_LOCAL_FOR_ALL = [("POST", "/ldap/test", _LDAP)]
 _LOCAL_TOO = [
-    ("POST", "/ldap/test", _LDAP),
     ("POST", "/ldap/sync", _LDAP),
     ("GET", "/ldap/groups", _LDAP),
     ("GET", "/system/support_packet", "api.no_license"),
@@ -55,21 +63,26 @@ _SINCE_11 = [
 ]
 
 
-def routes(_release: Release) -> list[Route]:
+def routes(release: Release) -> list[Route]:
     found = [
         Route("GET", "/schemes", _empty, ADMIN),
         Route("GET", "/saml/certificate/status", _saml_certificates, ADMIN),
     ]
-    for table, local, since in ((_GATES, False, (0, 0)), (_LOCAL_TOO, True, (0, 0)), (_SINCE_11, True, (11, 0))):
+    tables = [(_GATES, ADMIN, False), (_LOCAL_TOO, ADMIN, True)]
+    tables += [(_GATES_FOR_ALL, SESSION, False), (_LOCAL_FOR_ALL, SESSION, True)]
+    if release.is_11:
+        tables.append((_SINCE_11, SESSION, True))
+    for table, access, local in tables:
         for methods, path, refusal in table:
-            access = SESSION if path.startswith("/custom_profile") else ADMIN
-            for method in methods.split():
-                found.append(Route(method, path, _refuse(refusal), access, local=local, since=since))
+            found += [Route(method, path, _refuse(refusal), access, local=local) for method in methods.split()]
+    found += [Route("POST", path, _refuse(refusal, name), ADMIN) for path, name, refusal in _GATES_WITH_BODY]
     return found
 
 
-def _refuse(error_id: str) -> Callable[[App, Request], Any]:
-    def handler(_app: App, _request: Request) -> Any:
+def _refuse(error_id: str, body: str = "") -> Callable[[App, Request], Any]:
+    def handler(_app: App, request: Request) -> Any:
+        if body:
+            request.json(body)
         raise ApiError(error_id)
 
     return handler

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from server.errors import ApiError, invalid_body
+from server.errors import ApiError
 from server.http import Answer, Request
 from server.multipart import is_multipart, parse
 from server.router import ADMIN, OPEN, Route, ok
@@ -21,7 +21,7 @@ def upload(app: App, request: Request) -> Answer:
         raise ApiError("app.plugin.upload_disabled.app_error")
     fields, files = parse(request) if is_multipart(request) else ({}, {})
     if len(files.get("plugin", [])) != 1:
-        raise invalid_body("plugin")
+        raise ApiError("api.plugin.upload.no_file.app_error")
     _name, bundle = files["plugin"][0]
     return Answer(app.plugins.install(bundle, force=fields.get("force") == "true"), 201)
 

@@ -33,7 +33,7 @@ def create(app: App, request: Request) -> Answer:
     if channel["delete_at"]:
         raise ApiError("api.post.create_post.can_not_post_to_deleted.error")
     message, file_ids = str(wanted.get("message", "")), wanted.get("file_ids") or []
-    if len(message) > _MAX_MESSAGE or (not message and not file_ids):
+    if len(message) > _MAX_MESSAGE:
         raise ApiError("model.post.is_valid.msg.app_error")
     fields = {"user_id": user["id"], "message": message, "root_id": _root(app, channel, wanted)}
     props = wanted.get("props") if isinstance(wanted.get("props"), dict) else {}
@@ -114,6 +114,8 @@ def show_post(app: App, post: Row, *, fresh: bool = False, replies: bool = True)
     root = post["root_id"] or post["id"]
     shown["reply_count"] = app.store.count("posts", "deleteat = 0", root_id=root) if replies else 0
     shown.update(last_reply_at=0, participants=None, metadata=_metadata(app, post, fresh))
+    if "reactions" in shown["metadata"]:
+        shown["has_reactions"] = True
     return shown
 
 
@@ -210,7 +212,7 @@ def pinned(app: App, request: Request) -> dict[str, Any]:
     return _list(app, rows, replies=False)
 
 
-def search(app: App, request: Request) -> dict[str, Any]:
+def search(app: App, request: Request) -> Answer:
     wanted = request.json("search")
     terms = str(wanted.get("terms", "")).lower().split()
     if not terms:
@@ -226,7 +228,8 @@ def search(app: App, request: Request) -> dict[str, Any]:
     )
     every = not wanted.get("is_or_search")
     found = [row for row in rows if (all if every else any)(term in row["message"].lower() for term in terms)]
-    return {**_list(app, found[:60], replies=False), "matches": None}
+    answer = {**_list(app, found[:60], replies=False), "matches": None}
+    return Answer(answer, headers={"Cache-Control": "no-cache, no-store, must-revalidate"})
 
 
 def _list(app: App, rows: list[Row], *, replies: bool) -> dict[str, Any]:
@@ -253,8 +256,8 @@ def _readable(app: App, request: Request) -> Row:
 
 def react(app: App, request: Request) -> dict[str, Any]:
     wanted = request.json("reaction")
-    if not is_admin(request) and (request.user is None or wanted.get("user_id") != request.user["id"]):
-        raise forbidden()
+    if request.user is None or wanted.get("user_id") != request.user["id"]:
+        raise ApiError("api.reaction.save_reaction.user_id.app_error")
     if not re.fullmatch(r"[A-Za-z0-9_+-]{1,64}", str(wanted.get("emoji_name", ""))):
         raise invalid_body("reaction")
     request.params["post_id"] = str(wanted.get("post_id", ""))
@@ -267,9 +270,9 @@ def react(app: App, request: Request) -> dict[str, Any]:
     return _show_reaction(row)
 
 
-def reactions(app: App, request: Request) -> list[dict[str, Any]]:
+def reactions(app: App, request: Request) -> list[dict[str, Any]] | None:
     post = _readable(app, request)
-    return [_show_reaction(row) for row in app.store.find("reactions", post_id=post["id"], order="createat")]
+    return [_show_reaction(row) for row in app.store.find("reactions", post_id=post["id"], order="createat")] or None
 
 
 def unreact(app: App, request: Request) -> Answer:

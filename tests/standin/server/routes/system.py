@@ -12,7 +12,7 @@ from server.errors import ApiError
 from server.http import Answer, Request
 from server.ids import new_id, now
 from server.multipart import is_multipart, parse
-from server.router import ADMIN, OPEN, SESSION, Route, ok
+from server.router import ADMIN, OPEN, Route, ok
 
 if TYPE_CHECKING:
     from server.app import App
@@ -70,7 +70,7 @@ def schema_version(app: App, _request: Request) -> list[dict[str, Any]]:
 
 def license_client(_app: App, request: Request) -> dict[str, str]:
     if request.query.get("format") != "old":
-        raise ApiError("api.config.client.old_format.app_error")
+        raise ApiError("api.license.client.old_format.app_error")
     return {"IsLicensed": "false"}
 
 
@@ -98,8 +98,12 @@ def recycle(app: App, _request: Request) -> Answer:
     return ok()
 
 
-def nothing(_app: App, _request: Request) -> Answer:
-    """Accepted and without effect: caches, restart."""
+def invalidate(_app: App, _request: Request) -> Answer:
+    return ok(**{"Cache-Control": "no-cache, no-store, must-revalidate"})
+
+
+def restart(_app: App, _request: Request) -> Answer:
+    """Accepted and without effect, as on any real server that is not a container of the maker's."""
     return ok()
 
 
@@ -146,7 +150,7 @@ def cluster_status(_app: App, _request: Request) -> list[Any]:
     return []
 
 
-def websocket(app: App, request: Request) -> Answer | None:
+def websocket(app: App, request: Request) -> Any:
     return app.hub.upgrade(request)
 
 
@@ -156,10 +160,10 @@ ROUTES = [
     Route("GET", "/license/client", license_client, OPEN),
     Route("POST", "/license", license_add, ADMIN, local=True),
     Route("DELETE", "/license", license_remove, ADMIN, local=True),
-    Route("GET", "/limits/server", limits, SESSION),
+    Route("GET", "/limits/server", limits, ADMIN),
     Route("POST", "/database/recycle", recycle, ADMIN),
-    Route("POST", "/caches/invalidate", nothing, ADMIN),
-    Route("POST", "/restart", nothing, ADMIN),
+    Route("POST", "/caches/invalidate", invalidate, ADMIN),
+    Route("POST", "/restart", restart, ADMIN),
     Route("POST", "/file/s3_test", file_test, ADMIN),
     Route("GET", "/logs", logs, ADMIN, local=True),
     Route("GET", "/audits", audits, ADMIN),

@@ -53,6 +53,8 @@ def _found(app: App, **where: Any) -> Row:
 
 
 def listing(app: App, request: Request) -> Any:
+    if not is_admin(request) and "system_user" not in (request.session or {})["roles"].split():
+        raise ApiError("api.team.get_all_teams.insufficient_permissions")
     limit, offset = request.page
     condition = "TRUE" if is_admin(request) else "allowopeninvite AND deleteat = 0"
     rows = app.store.find("teams", condition, order="displayname", limit=limit, offset=offset)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from server import people
 from server.database import Row
-from server.errors import ApiError, invalid_body
+from server.errors import ApiError, forbidden, invalid_body
 from server.http import Answer, Request
 from server.ids import new_id
 from server.router import ADMIN, Route, is_admin, ok, require_self_or_admin
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 def create(app: App, request: Request) -> Row:
     require_self_or_admin(request)
+    if not is_admin(request) and "system_user_access_token" not in (request.session or {})["roles"].split():
+        raise forbidden()
     user = people.find(app, id=request.params["user_id"])
     is_bot = app.store.get("bots", user_id=user["id"]) is not None
     if not is_bot and not app.config("ServiceSettings.EnableUserAccessTokens"):
@@ -64,10 +66,7 @@ def enable(app: App, request: Request) -> Answer:
 
 
 def _given_id(request: Request) -> str:
-    token_id = request.json("token_id").get("token_id")
-    if not token_id:
-        raise invalid_body("token_id")
-    return str(token_id)
+    return str(request.json("token_id").get("token_id", ""))
 
 
 def _find(app: App, request: Request, token_id: str) -> Row:

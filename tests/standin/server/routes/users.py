@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from server import people
 from server.database import NoDatabase, Row
-from server.errors import ApiError, forbidden, invalid_body
+from server.errors import ApiError, invalid_body
 from server.http import Answer, Request
 from server.ids import new_id, now
 from server.router import ADMIN, OPEN, Route, is_admin, ok, require_self_or_admin
@@ -48,16 +48,16 @@ def _check_limit(app: App) -> None:
 
 
 def login(app: App, request: Request) -> Answer:
-    given = request.json("credentials")
+    given = _credentials(request)
     name, password = str(given.get("login_id", "")).lower(), str(given.get("password", ""))
+    if not password:
+        raise ApiError("api.user.login.blank_pwd.app_error")
     try:
         user = app.store.get("users", username=name) or app.store.get("users", email=name)
     except NoDatabase:  # the real server cannot tell this from a wrong password either
         user = None
     if user is None or not user["password"]:
         raise ApiError("api.user.login.invalid_credentials_email_username")
-    if not password:
-        raise ApiError("api.user.login.blank_pwd.app_error")
     _check_login(app, user, password, str(given.get("token", "")))
     shown = people.full(app, user)
     session = app.sessions.create(user, request)
@@ -65,6 +65,14 @@ def login(app: App, request: Request) -> Answer:
         app.store.update("users", user, failed_attempts=0)
     _audit(app, request, user)
     return Answer(shown, headers={"Token": session["token"], **_cookies(request, session)})
+
+
+def _credentials(request: Request) -> dict[str, Any]:
+    """A body that cannot be read counts as one without a password."""
+    try:
+        return request.json("credentials")
+    except ApiError:
+        return {}
 
 
 def _check_login(app: App, user: Row, password: str, code: str) -> None:
@@ -226,12 +234,21 @@ def active(app: App, request: Request) -> Answer:
     wanted = request.json("active").get("active")
     if not isinstance(wanted, bool):
         raise invalid_body("active")
-    own = request.user is not None and request.user["id"] == request.params["user_id"]
-    if not is_admin(request) and not (own and not wanted and app.config("TeamSettings.EnableUserDeactivation")):
-        raise forbidden()
+    _may_deactivate(app, request)
+    if wanted and not is_admin(request):
+        raise ApiError("api.user.update_active.permissions.app_error")
     user = people.find(app, id=request.params["user_id"])
     _set_active(app, user, wanted)
     return ok()
+
+
+def _may_deactivate(app: App, request: Request) -> None:
+    if is_admin(request):
+        return
+    if request.user is None or request.user["id"] != request.params["user_id"]:
+        raise ApiError("api.user.update_active.permissions.app_error")
+    if not app.config("TeamSettings.EnableUserDeactivation"):
+        raise ApiError("api.user.update_active.not_enable.app_error")
 
 
 def _set_active(app: App, user: Row, wanted: bool) -> None:
@@ -241,10 +258,9 @@ def _set_active(app: App, user: Row, wanted: bool) -> None:
 
 
 def delete(app: App, request: Request) -> Answer:
-    if not is_admin(request):
-        raise forbidden()
+    _may_deactivate(app, request)
     user = people.find(app, id=request.params["user_id"])
-    if not request.flag("permanent") and not request.local:
+    if not request.flag("permanent"):
         _set_active(app, user, wanted=False)
         return ok()
     if not request.local and not app.config("ServiceSettings.EnableAPIUserDeletion"):
@@ -257,14 +273,15 @@ def delete(app: App, request: Request) -> Answer:
 
 
 def password(app: App, request: Request) -> Answer:
-    require_self_or_admin(request)
+    if not is_admin(request) and (request.user is None or request.user["id"] != request.params["user_id"]):
+        raise ApiError("api.user.update_password.context.app_error")
     given = request.json("password")
     user = people.find(app, id=request.params["user_id"])
     own = request.user is not None and request.user["id"] == user["id"]
     if own and not check_password(str(given.get("current_password", "")), user["password"]):
         raise ApiError("api.user.update_password.incorrect.app_error")
     new = str(given.get("new_password", ""))
-    people.check_new_password(app, new)
+    people.check_new_password(app, new, new=False)
     people.change(app, user, password=hash_password(new), last_password_update=now(), failed_attempts=0)
     if app.config("ServiceSettings.TerminateSessionsOnPasswordChange"):
         keep = request.session["id"] if own and request.session else ""
@@ -312,7 +329,10 @@ def _mfa_on(app: App) -> None:
 
 def verify_email(app: App, request: Request) -> dict[str, Any]:
     user = people.find(app, id=request.params["user_id"])
-    return people.full(app, people.change(app, user, email_verified=True))
+    shown = people.full(app, people.change(app, user, email_verified=True))
+    for name in ("auth_data", "email_verified"):
+        shown.pop(name, None)
+    return {**shown, "password": "", "last_login": 0}
 
 
 def promote(_app: App, _request: Request) -> Answer:
@@ -362,7 +382,7 @@ def save_preferences(app: App, request: Request) -> Answer:
 
 def status(app: App, request: Request) -> dict[str, Any]:
     user = people.find(app, id=request.params["user_id"])
-    return {"user_id": user["id"], "status": "offline", "manual": False, "last_activity_at": 0}
+    return {"user_id": user["id"], "status": "offline", "manual": False, "last_activity_at": 0, "dnd_end_time": 0}
 
 
 ROUTES = [
@@ -383,12 +403,12 @@ ROUTES = [
     Route("PUT", "/users/{user_id}/roles", roles, ADMIN, local=True),
     Route("PUT", "/users/{user_id}/active", active, local=True),
     Route("PUT", "/users/{user_id}/password", password, local=True),
-    Route("POST", "/users/{user_id}/reset_failed_attempts", reset_attempts, ADMIN),
+    Route("POST", "/users/{user_id}/reset_failed_attempts", reset_attempts, ADMIN, since=(11, 0)),
     Route("POST", "/users/{user_id}/mfa/generate", mfa_generate),
     Route("PUT", "/users/{user_id}/mfa", mfa_switch, local=True),
     Route("POST", "/users/{user_id}/email/verify/member", verify_email, ADMIN, local=True),
     Route("POST", "/users/{user_id}/promote", promote, ADMIN, local=True),
-    Route("POST", "/users/{user_id}/demote", demote, ADMIN, local=True),
+    Route("POST", "/users/{user_id}/demote", demote, local=True),
     Route("GET", "/users/{user_id}/sessions", sessions),
     Route("POST", "/users/{user_id}/sessions/revoke", revoke_session),
     Route("POST", "/users/{user_id}/sessions/revoke/all", revoke_sessions),

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""A PostgreSQL of the tests' own, and servers on it that are started from a tarball as a role would start them."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.append(str(ROOT / "tests" / "standin"))
+
+from launcher import Server, free_port
+
+
+class Postgres:
+    """Hands out empty databases."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self._count = 0
+
+    def database(self) -> str:
+        """The connection string of a new, empty database."""
+        self._count += 1
+        name = f"standin{self._count}"
+        self.run("postgres", f"CREATE DATABASE {name} OWNER mmuser")
+        return f"postgres://mmuser:mmpw@127.0.0.1:{self.port}/{name}?sslmode=disable&connect_timeout=5"
+
+    def run(self, database: str, sql: str) -> str:
+        command = ["psql", "-X", "-v", "ON_ERROR_STOP=1", "-At", "-h", "127.0.0.1", "-p", str(self.port)]
+        done = subprocess.run(
+            [*command, "-U", "postgres", "-d", database, "-c", sql], check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    programs = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))
+    if not programs:
+        pytest.fail("no PostgreSQL in /usr/lib/postgresql: install the package postgresql (the bootstrap does)")
+    folder = Path(tempfile.mkdtemp(prefix="standin-pg-", dir="/tmp"))
+    as_postgres: list[str] = []
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
+        as_postgres = ["runuser", "-u", "postgres", "--"]
+    port, data = free_port(), str(folder / "data")
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=60"
+
+    def run(program: str, *arguments: str) -> None:
+        command = [*as_postgres, f"{programs[-1]}/{program}", "-D", data, *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
+
+    run("initdb", "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8")
+    run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        server = Postgres(port)
+        server.run("postgres", "CREATE ROLE mmuser LOGIN PASSWORD 'mmpw'")
+        yield server
+    finally:
+        run("pg_ctl", "-m", "immediate", "stop")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def tarball(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """tarball("9.11.0", broken="exit"): built once for each set of arguments."""
+    built: dict[tuple[str, str], Path] = {}
+
+    def build(version: str = "9.11.0", broken: str = "") -> Path:
+        if (version, broken) not in built:
+            folder = tmp_path_factory.mktemp("tarball")
+            command = [sys.executable, str(ROOT / "tests/standin/build.py"), "--version", version]
+            command += ["--output", str(folder), *(["--broken", broken] if broken else [])]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            built[version, broken] = Path(done.stdout.strip())
+        return built[version, broken]
+
+    return build
+
+
+@pytest.fixture
+def server(tmp_path: Path, postgres: Postgres, tarball: Callable[..., Path]) -> Iterator[Callable[..., Server]]:
+    """server(version="11.6.0", dsn=..., name="b", env={...}): unpacked, not started; stopped after the test."""
+    with contextlib.ExitStack() as stack:
+
+        def make(
+            version: str = "9.11.0",
+            *,
+            broken: str = "",
+            dsn: str = "",
+            name: str = "a",
+            env: dict[str, str] | None = None,
+            archive: Path | None = None,
+        ) -> Server:
+            found = Server(archive or tarball(version, broken), tmp_path / name, dsn or postgres.database(), env or {})
+            stack.callback(found.stop)
+            return found
+
+        yield make
+
+
+@pytest.fixture
+def unreachable() -> str:
+    """The connection string of a database that is not there."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    return f"postgres://mmuser:mmpw@127.0.0.1:{port}/none?sslmode=disable&connect_timeout=1"
