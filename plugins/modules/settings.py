@@ -84,6 +84,8 @@ options:
 notes:
   - The file is written in place, keeping its inode. A new one gets the mode V(0600) unless O(mode) says otherwise, and
     must belong to the account the server runs under, because the server writes it too.
+  - A server that is still starting does not answer at O(socket_path) yet, and would overwrite a file written then. Wait
+    until it is healthy before using this module with O(socket_path) and O(config_path).
 seealso:
   - module: fieldops.mattermost.plugin
   - name: Configuration settings of Mattermost
