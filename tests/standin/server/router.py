@@ -47,6 +47,11 @@ class Router:
         self._routes = [(route, _compile(route.path)) for route in usable]
 
     def serve(self, request: Request) -> Answer | None:
+        subpath = self._app.web.subpath
+        if subpath and not request.local:  # the API moves with the site
+            if not request.path.startswith(subpath + "/"):
+                return Answer(None, 302, {"Location": subpath + request.path}, "text/html; charset=utf-8", b"")
+            request.path = request.path[len(subpath) :]
         found = self._find(request)
         if found is None:
             return self._outside_api(request)

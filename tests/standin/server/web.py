@@ -40,11 +40,9 @@ class Web:
             self._app.log.error("Failed to update assets subpath from config", error=str(error))
 
     def serve(self, request: Request) -> Answer:
-        if self.subpath and not request.path.startswith(self.subpath + "/") and request.path != self.subpath:
-            return Answer(None, 302, {"Location": self.subpath + request.path}, "text/html; charset=utf-8", b"")
-        path = request.path[len(self.subpath) :] or "/"
+        path = request.path
         if path.startswith("/api/"):
-            error = no_such_route(request.path)
+            error = no_such_route(path)
             return Answer(error.body(""), error.status)
         if path.startswith("/static/"):
             return self._static(path[len("/static/") :])
