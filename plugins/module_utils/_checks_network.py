@@ -144,10 +144,14 @@ def egress(params: Dict[str, Any], host: Host) -> Finding:
 
 
 def _context(params: Dict[str, Any]) -> ssl.SSLContext:
+    """What the host trusts, and the certificates that are given beside it."""
+    context = ssl.create_default_context()
     try:
-        return ssl.create_default_context(cafile=params["ca_path"] or None)
-    except OSError as error:
-        raise CannotCheck(f"Cannot read the certificates in {params['ca_path']}: {error}.") from error
+        if params["ca_pem"]:
+            context.load_verify_locations(cadata=params["ca_pem"])
+    except (ssl.SSLError, ValueError) as error:
+        raise CannotCheck(f"The certificates given as ca_pem cannot be read: {error}.") from error
+    return context
 
 
 def _takes_old(params: Dict[str, Any], name: str, seconds: int) -> bool:
@@ -257,7 +261,7 @@ KINDS: Dict[str, Kind] = {
             "name": required(),
             "address": Option(),
             "port": Option("int", 443),
-            "ca_path": Option(),
+            "ca_pem": Option(),
             "min_days": Option("int", 14),
         },
     ),
@@ -266,7 +270,7 @@ KINDS: Dict[str, Kind] = {
         {
             "url": required(),
             "address": Option(),
-            "ca_path": Option(),
+            "ca_pem": Option(),
             "status": Option("int", 200),
             "json": Option("dict", {}),
         },

@@ -127,20 +127,31 @@ def _origins(policy: str) -> List[str]:
     return origins
 
 
+def _installed(host: Host, name: str) -> List[str]:
+    """The installed packages that a name, or a pattern such as postgresql-[1-9]*, stands for."""
+    ran = host.run("dpkg-query", "--show", "--showformat", "${db:Status-Abbrev} ${Package}\n", name)
+    return sorted({line.split()[-1] for line in ran.out.splitlines() if line.startswith("ii")})
+
+
 def package_origin(params: Dict[str, Any], host: Host) -> Finding:
     """The packages are installed, in versions that the depot offers."""
     if not os.path.isdir(host.path("/etc/apt")):
         raise NotApplicable("The host does not use apt.")
     wrong: List[str] = []
-    for package in params["packages"]:
-        said = host.answer("apt-cache", "policy", package)
-        installed = re.search(r"^  Installed: (?!\(none\))(\S+)", said, re.M)
-        if not installed:
-            wrong.append(f"{package} is not installed")
-        elif not any(_allowed(origin, params["allowed"]) for origin in _origins(said)):
-            wrong.append(f"{package} {installed.group(1)} is not in the depot")
+    good: List[str] = []
+    for name in params["packages"]:
+        packages = _installed(host, name)
+        wrong += [] if packages else [f"{name} is not installed"]
+        for package in packages:
+            said = host.answer("apt-cache", "policy", package)
+            version = re.search(r"^  Installed: (\S+)", said, re.M)
+            shown = f"{package} {version.group(1) if version else ''}".strip()
+            if any(_allowed(origin, params["allowed"]) for origin in _origins(said)):
+                good.append(shown)
+            else:
+                wrong.append(f"{shown} is not in the depot")
     expected = f"{some(params['packages'], 10)}: installed, in a version the depot offers"
-    return judge(not wrong, expected, some(wrong) or "as expected")
+    return judge(not wrong, expected, some(wrong) or some(good, 10))
 
 
 def _moment(text: Any) -> float:

@@ -156,7 +156,7 @@ def test_egress_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def certificate(folder: Any, days: float = 100) -> Tuple[str, str]:
-    """A certificate for NAME, and its key, in one file; and the certificate that it is trusted by."""
+    """A certificate for NAME, and its key, in one file; and the certificate alone."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -175,9 +175,8 @@ def certificate(folder: Any, days: float = 100) -> Tuple[str, str]:
     secret = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    (folder / "ca.pem").write_bytes(pem)
     (folder / "both.pem").write_bytes(pem + secret)
-    return str(folder / "both.pem"), str(folder / "ca.pem")
+    return str(folder / "both.pem"), pem.decode()
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -223,9 +222,7 @@ def serving(both: str = "", old: bool = False) -> Iterator[Tuple[int, List[Any]]
 
 
 def tls(port: int, ca: str, **more: Any) -> Any:
-    return verdict(
-        Host(timeout=5), "tls", **{"name": NAME, "address": "127.0.0.1", "port": port, "ca_path": ca, **more}
-    )
+    return verdict(Host(timeout=5), "tls", **{"name": NAME, "address": "127.0.0.1", "port": port, "ca_pem": ca, **more})
 
 
 def test_tls(tmp_path: Any) -> None:
@@ -240,7 +237,7 @@ def test_tls(tmp_path: Any) -> None:
             "doesn't match" in tls(port, ca, name="other.example.mil").found
             or "mismatch" in tls(port, ca, name="other.example.mil").found
         )
-        assert tls(port, "/no/such/file").verdict == ERROR
+        assert tls(port, "no certificate").found.startswith("The certificates given as ca_pem cannot be read: ")
 
 
 def test_tls_of_old(tmp_path: Any) -> None:
@@ -285,7 +282,7 @@ def test_https(tmp_path: Any) -> None:
     both, ca = certificate(tmp_path)
     with serving(both) as (port, _seen):
         given = {"url": f"https://{NAME}:{port}/ping", "address": "127.0.0.1", "json": {"status": "OK"}}
-        assert verdict(Host(timeout=5), "http", ca_path=ca, **given).verdict == PASS
+        assert verdict(Host(timeout=5), "http", ca_pem=ca, **given).verdict == PASS
         distrusted = verdict(Host(timeout=5), "http", **given)
     assert distrusted.verdict == FAIL
     assert "CERTIFICATE_VERIFY_FAILED" in distrusted.found

@@ -129,22 +129,23 @@ POLICY = f"""nginx:
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        (POLICY, (PASS, "as expected")),
+        (POLICY, (PASS, "nginx 1.22.1-9")),
         (POLICY.replace(DEPOT, "http://other"), (FAIL, "nginx 1.22.1-9 is not in the depot")),
-        ("nginx:\n  Installed: (none)\n  Candidate: 1\n", (FAIL, "nginx is not installed")),
-        ("", (FAIL, "nginx is not installed")),
+        (POLICY.replace("        100 /var", "        strange /var"), (PASS, "nginx 1.22.1-9")),
+        ("", (FAIL, "nginx is not in the depot")),
         (Ran(100, "", "E: broken"), (ERROR, "apt-cache failed (100): E: broken")),
     ],
 )
 def test_package_origin(host: FakeHost, said: Any, expected: Any) -> None:
-    host.programs["apt-cache policy nginx"] = said
-    found = verdict(host, "package_origin", packages=["nginx"], allowed=[DEPOT])
+    host.programs.update({"dpkg-query --show": "ii  nginx\nrc  nginx-core\n", "apt-cache policy nginx": said})
+    found = verdict(host, "package_origin", packages=["nginx*"], allowed=[DEPOT])
     assert (found.verdict, found.found) == expected
 
 
-def test_package_origin_ignores_lines_it_does_not_know(host: FakeHost) -> None:
-    host.programs["apt-cache policy nginx"] = POLICY.replace("        100 /var", "        strange /var")
-    assert verdict(host, "package_origin", packages=["nginx"], allowed=[DEPOT]).verdict == PASS
+def test_a_package_that_is_not_installed(host: FakeHost) -> None:
+    host.programs["dpkg-query --show"] = Ran(1, "", "no packages found matching nginx")
+    found = verdict(host, "package_origin", packages=["nginx"], allowed=[DEPOT])
+    assert (found.verdict, found.found) == (FAIL, "nginx is not installed")
 
 
 def manifest(created: str = "2027-01-01T00:00:00Z", expires: str = "2027-03-01T00:00:00Z") -> str:

@@ -41,6 +41,7 @@ STOPPED = "LoadState=loaded\nActiveState=failed\nUnitFileState=disabled\nUser=ro
             (PASS, "m.service: active, enabled, User=mattermost", "as expected"),
         ),
         (NONE, {}, (FAIL, "unit m.service", "there is no unit m.service")),
+        (RUNS, {}, (PASS, "m.service: active", "as expected")),
         (
             STOPPED,
             {"enabled": True, "properties": {"User": "mattermost", "NoNewPrivileges": "yes"}},
