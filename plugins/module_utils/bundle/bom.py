@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from dataclasses import dataclass, replace
+from typing import Dict, List, Mapping, Optional, Tuple
 
 from . import fsutil
 from .errors import BundleError
-from .transport import check_url
+from .reader import Reader, names_of
 
 LATER = ("rpm", "oci", "plugins", "wheels", "collections")
 FILE_KINDS = ("file", "mattermost_release", "plugin")
@@ -79,7 +79,7 @@ class Bom:
     def parse(cls, document: object) -> Bom:
         """One BOM, or several whose sections are joined under the name of the first. All that is wrong is told at once."""
         documents = document if isinstance(document, (list, tuple)) and document else [document]
-        reader = _Reader()
+        reader = Reader()
         boms = [
             _read_bom(reader.of(row, number) if len(documents) > 1 else reader, row)
             for number, row in enumerate(documents)
@@ -94,70 +94,7 @@ class Bom:
         return bom
 
 
-@dataclass
-class _Reader:
-    """Takes values out of nested dicts and remembers what was wrong with them."""
-
-    problems: List[str] = field(default_factory=list)
-    prefix: str = ""
-
-    def of(self, document: object, number: int) -> _Reader:
-        """A reader for one of several BOMs, which says which one it was."""
-        name = document.get("name") if isinstance(document, Mapping) else None
-        return _Reader(self.problems, f"{name if isinstance(name, str) else f'BOM {number + 1}'}: ")
-
-    def wrong(self, where: str, what: str) -> None:
-        self.problems.append(f"{self.prefix}{where}: {what}")
-
-    def table(
-        self, where: str, value: object, keys: Tuple[str, ...], required: Tuple[str, ...]
-    ) -> Optional[Dict[str, Any]]:
-        """The value if it is a dict with these keys only."""
-        if not isinstance(value, Mapping):
-            self.wrong(where or "BOM", f"a dictionary with {_names(keys)} is expected here, not {_kind(value)}.")
-            return None
-        prefix = f"{where}." if where else ""
-        for key in value:
-            if key not in keys:
-                self.wrong(f"{prefix}{key}", f"there is no such key; known here are {_names(keys)}.")
-        for key in required:
-            if value.get(key) is None:
-                self.wrong(f"{prefix}{key}", "is required.")
-        return dict(value)
-
-    def rows(self, where: str, value: object) -> List[Tuple[str, Any]]:
-        """The items of a list, each with its path."""
-        if value is None:
-            return []
-        if not isinstance(value, (list, tuple)):
-            self.wrong(where, f"a list is expected here, not {_kind(value)}.")
-            return []
-        return [(f"{where}[{position}]", row) for position, row in enumerate(value)]
-
-    def text(self, where: str, value: object, pattern: Optional[re.Pattern[str]] = None, what: str = "") -> str:
-        """A string, of a given form. A missing one has been reported by table()."""
-        if value is None:
-            return ""
-        if not isinstance(value, str):
-            self.wrong(where, f"a text is expected here, not {_kind(value)}. Put {value!r} in quotes.")
-            return ""
-        if pattern is not None and not pattern.fullmatch(value):
-            self.wrong(where, f"{value!r} is not {what}.")
-        return value
-
-    def texts(self, where: str, value: object, pattern: re.Pattern[str], what: str) -> Tuple[str, ...]:
-        return tuple(self.text(at, row, pattern, what) for at, row in self.rows(where, value))
-
-    def url(self, where: str, value: object) -> str:
-        text = self.text(where, value)
-        try:
-            return check_url(text, where) if text else ""
-        except BundleError as error:
-            self.problems.append(f"{self.prefix}{error}")
-            return ""
-
-
-def _read_bom(reader: _Reader, document: object) -> Bom:
+def _read_bom(reader: Reader, document: object) -> Bom:
     keys = ("name", "description", "expires_days", "apt", "files")
     if isinstance(document, Mapping):
         for key in LATER:
@@ -185,7 +122,7 @@ def _read_bom(reader: _Reader, document: object) -> Bom:
     )
 
 
-def _read_apt(reader: _Reader, where: str, row: object) -> Optional[AptItem]:
+def _read_apt(reader: Reader, where: str, row: object) -> Optional[AptItem]:
     keys = ("name", "release", "architecture", "packages", "sources", "exclude", "carry_indexes")
     item = reader.table(where, row, keys, ("name", "release", "architecture", "packages"))
     if item is None:
@@ -213,7 +150,7 @@ def _read_apt(reader: _Reader, where: str, row: object) -> Optional[AptItem]:
     )
 
 
-def _read_sources(reader: _Reader, where: str, value: object) -> Tuple[AptSource, ...]:
+def _read_sources(reader: Reader, where: str, value: object) -> Tuple[AptSource, ...]:
     if value == "host":
         return ()
     if not isinstance(value, (list, tuple)) or not value:
@@ -241,7 +178,7 @@ def _read_sources(reader: _Reader, where: str, value: object) -> Tuple[AptSource
     return tuple(sources)
 
 
-def _read_file(reader: _Reader, where: str, row: object) -> Optional[FileItem]:
+def _read_file(reader: Reader, where: str, row: object) -> Optional[FileItem]:
     keys = ("name", "url", "destination", "kind", "version", "sha256", "signature", "unverified")
     item = reader.table(where, row, keys, ("name", "url", "destination"))
     if item is None:
@@ -253,7 +190,7 @@ def _read_file(reader: _Reader, where: str, row: object) -> Optional[FileItem]:
         )
     kind = item.get("kind", "file")
     if kind not in FILE_KINDS:
-        reader.wrong(f"{where}.kind", f"{kind!r} is none of {_names(FILE_KINDS)}.")
+        reader.wrong(f"{where}.kind", f"{kind!r} is none of {names_of(FILE_KINDS)}.")
     signature = _read_signature(reader, f"{where}.signature", item.get("signature"))
     reason = _read_reason(reader, f"{where}.unverified", item.get("unverified"))
     if not any(item.get(key) for key in ("sha256", "signature", "unverified")):
@@ -275,7 +212,7 @@ def _read_file(reader: _Reader, where: str, row: object) -> Optional[FileItem]:
     )
 
 
-def _read_signature(reader: _Reader, where: str, value: object) -> Optional[Signature]:
+def _read_signature(reader: Reader, where: str, value: object) -> Optional[Signature]:
     if value is None:
         return None
     item = reader.table(where, value, ("url", "keyring"), ("url", "keyring"))
@@ -284,14 +221,17 @@ def _read_signature(reader: _Reader, where: str, value: object) -> Optional[Sign
     return Signature(reader.url(f"{where}.url", item.get("url")), reader.text(f"{where}.keyring", item.get("keyring")))
 
 
-def _read_reason(reader: _Reader, where: str, value: object) -> str:
+def _read_reason(reader: Reader, where: str, value: object) -> str:
     if value is None:
         return ""
-    item = reader.table(where, value, ("reason",), ("reason",))
-    return reader.text(f"{where}.reason", item.get("reason")) if item is not None else ""
+    item = reader.table(where, value, ("reason",), ("reason",)) or {}
+    reason = reader.text(f"{where}.reason", item.get("reason"))
+    if item.get("reason") == "":
+        reader.wrong(f"{where}.reason", "say why, in words.")
+    return reason
 
 
-def _join_apt(reader: _Reader, items: List[AptItem]) -> Tuple[AptItem, ...]:
+def _join_apt(reader: Reader, items: List[AptItem]) -> Tuple[AptItem, ...]:
     """Items of the same name, from several BOMs, become one, if they mean the same repository."""
     joined: Dict[str, AptItem] = {}
     for item in items:
@@ -307,7 +247,7 @@ def _join_apt(reader: _Reader, items: List[AptItem]) -> Tuple[AptItem, ...]:
     return tuple(joined.values())
 
 
-def _refuse_twice(reader: _Reader, files: List[FileItem]) -> Tuple[FileItem, ...]:
+def _refuse_twice(reader: Reader, files: List[FileItem]) -> Tuple[FileItem, ...]:
     for key in ("name", "destination"):
         values = [str(getattr(item, key)) for item in files]
         for value in sorted({value for value in values if values.count(value) > 1}):
@@ -317,12 +257,3 @@ def _refuse_twice(reader: _Reader, files: List[FileItem]) -> Tuple[FileItem, ...
 
 def _union(first: Tuple[str, ...], second: Tuple[str, ...]) -> Tuple[str, ...]:
     return first + tuple(value for value in second if value not in first)
-
-
-def _names(keys: Tuple[str, ...]) -> str:
-    return ", ".join(keys)
-
-
-def _kind(value: object) -> str:
-    names = {dict: "a dictionary", list: "a list", type(None): "nothing"}
-    return names.get(type(value), repr(value))

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from . import fsutil
 from .depot_tree import Held, Tree, documents_of, told_files
-from .errors import BundleError
+from .errors import BundleError, told_plainly
 from .lock import Lock, compare, stamp, summary
 from .medium import THREADS, Opened, inspect
 from .openpgp import Keyring, SigningKey
@@ -51,6 +51,7 @@ class Depot:
         self.keep = keep
         self.store = Store(os.path.join(root, "store"))
 
+    @told_plainly
     def publish(
         self, media: Sequence[str], keyring: Keyring, *, now: float, allow_expired: bool = False, check: bool = False
     ) -> DepotResult:
@@ -177,8 +178,7 @@ class Depot:
         tree.build([bundle for _name, bundle in sorted(bundles.items())], document, previous)
         os.rename(building, target)
         fresh = f"{link}.new"
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(fresh)
+        fsutil.remove(fresh)
         os.symlink(os.path.join("generations", str(result.generation)), fresh)
         os.replace(fresh, link)
         result.removed_generations = self._prune(generations)

@@ -27,7 +27,7 @@ def render_page(title: str, document: Dict[str, Any]) -> str:
     bundles = [
         [
             _text(name),
-            _number(facts["version"]),
+            _text(facts["version"]),
             _text(facts["created"]),
             _text(facts["expires"]),
             _code(", ".join(facts["signers"])),
@@ -48,7 +48,7 @@ def render_page(title: str, document: Dict[str, Any]) -> str:
         for row in document["files"]
     ]
     sections = [
-        _section("Bundles", ["Name", "#Version", "Made", "Expires", "Signed by"], bundles),
+        _section("Bundles", ["Name", "Version", "Made", "Expires", "Signed by"], bundles),
         _section("Package repositories", ["Repository", "For", "#Packages", "#Size"], repositories),
         _section("Files", ["File", "Version", "#Size", "SHA-256"], files),
     ]
@@ -56,7 +56,7 @@ def render_page(title: str, document: Dict[str, Any]) -> str:
     return (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n'
         f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n<h1>{escape(title)}</h1>\n"
-        f'<p class="lead">{escape(published)} Everything here came on verified media; nothing here was ever downloaded.</p>\n'
+        f'<p class="lead">{escape(published)} Everything here came on verified media.</p>\n'
         f"{''.join(sections)}{_trust(document)}</html>\n"
     )
 

@@ -4,6 +4,24 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any, Callable, TypeVar, cast
+
+F = TypeVar("F", bound=Callable[..., Any])
+
 
 class BundleError(Exception):
     """A sentence for the operator: which thing, what is wrong with it, what to do."""
+
+
+def told_plainly(function: F) -> F:
+    """Let what the operating system refuses leave the engine as a sentence, too."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except OSError as error:
+            raise BundleError(f"{error.filename or 'The system'}: {error.strerror or error}.") from error
+
+    return cast("F", call)

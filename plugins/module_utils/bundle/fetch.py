@@ -98,12 +98,12 @@ class Client:
         """Fetch into a part file, which a killed run leaves to be continued, and check it when it is whole."""
         fsutil.make_directory(os.path.dirname(part))
         if local_path(url) is not None or sha256 is None:
-            _forget(part)
+            fsutil.remove(part)
         while True:
             fetched = self._patiently(lambda: self._continue(url, part, size, tell), url)
             if (sha256 is None or fetched.sha256 == sha256) and (size is None or fetched.size == size):
                 return fetched
-            _forget(part)
+            fsutil.remove(part)
             if not fetched.resumed:
                 raise BundleError(
                     f"{url} is not what was promised: it has {fetched.size} bytes with sha256 {fetched.sha256}, expected "
@@ -125,7 +125,7 @@ class Client:
         if answer.status == 200:
             digest, held = hashlib.sha256(), 0
         elif answer.status != 206 or not answer.headers.get("Content-Range", "").startswith(f"bytes {held}-"):
-            _forget(part)
+            fsutil.remove(part)
             raise TransientError(f"the server does not continue at byte {held}")
         total = held
         with open(part, "ab" if held else "wb", buffering=0) as sink:
@@ -134,6 +134,9 @@ class Client:
                 sink.write(piece)
                 total += len(piece)
                 tell(total)
+                if size is not None and total > size:
+                    self.transport.drop()
+                    return Fetched(digest.hexdigest(), total, {}, resumed=held > 0)
         if answer.length:
             raise TransientError(f"the connection broke after {total} bytes")
         return Fetched(digest.hexdigest(), total, _validators(answer), resumed=held > 0)
@@ -191,11 +194,6 @@ def _hash_part(part: str) -> Tuple[hashlib._Hash, int]:
     with fsutil.open_plain(part) as handle:
         length = fsutil.sha256_stream(handle, digest.update)[1]
     return digest, length
-
-
-def _forget(part: str) -> None:
-    if os.path.lexists(part):
-        os.unlink(part)
 
 
 def _validators(answer: http.client.HTTPResponse) -> Mapping[str, str]:

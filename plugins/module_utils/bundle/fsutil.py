@@ -81,27 +81,26 @@ def sha256_file(path: str) -> Tuple[str, int]:
         return sha256_stream(handle)
 
 
+def remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
 def make_directory(path: str) -> None:
-    try:
-        os.makedirs(path, exist_ok=True)
-    except OSError as error:
-        raise BundleError(f"Cannot create the directory {path}: {error.strerror}.") from error
+    os.makedirs(path, exist_ok=True)
 
 
 def write_atomic(path: str, data: bytes, *, mode: int = 0o644) -> None:
     """Replace a file by one rename; a reader sees the old content or the new, never a part."""
     make_directory(os.path.dirname(path))
     fresh = f"{path}.new"
-    try:
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
-        with os.fdopen(descriptor, "wb") as handle:
-            handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.chmod(fresh, mode)
-        os.replace(fresh, path)
-    except OSError as error:
-        raise BundleError(f"Cannot write {path}: {error.strerror}.") from error
+    remove(fresh)
+    with open(fresh, "xb") as handle:
+        handle.write(data)
+        handle.flush()
+        os.fsync(handle.fileno())
+    os.chmod(fresh, mode)
+    os.replace(fresh, path)
 
 
 def has_content(path: str, data: bytes) -> bool:
@@ -123,17 +122,12 @@ def write_if_changed(path: str, data: bytes) -> bool:
 def copy_verified(source: str, target: str, *, sha256: str, size: int) -> None:
     """Copy and hash in one read; the target appears under its name only when the content is the promised one."""
     fresh = f"{target}.new"
-    with open_plain(source) as reader:
-        try:
-            with open(fresh, "wb") as writer:
-                found = sha256_stream(reader, writer.write)
-                writer.flush()
-                os.fsync(writer.fileno())
-        except OSError as error:
-            _remove(fresh)
-            raise BundleError(f"Cannot copy {source} to {target}: {error.strerror}.") from error
+    with open_plain(source) as reader, open(fresh, "wb") as writer:
+        found = sha256_stream(reader, writer.write)
+        writer.flush()
+        os.fsync(writer.fileno())
     if found != (sha256, size):
-        _remove(fresh)
+        remove(fresh)
         raise BundleError(
             f"{source} is damaged or was changed: it has {found[1]} bytes with sha256 {found[0]}, "
             f"expected are {size} bytes with sha256 {sha256}."
@@ -146,18 +140,13 @@ def link_or_copy(source: str, target: str, *, sha256: str, size: int) -> None:
     """A hard link where the file system has them, else a verified copy."""
     make_directory(os.path.dirname(target))
     fresh = f"{target}.new"
-    _remove(fresh)
+    remove(fresh)
     try:
         os.link(source, fresh)
         os.replace(fresh, target)
     except OSError:
         copy_verified(source, target, sha256=sha256, size=size)
-    _remove(fresh)  # a rename between two links of one file leaves both names
-
-
-def _remove(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+    remove(fresh)  # a rename between two links of one file leaves both names
 
 
 def require_space(path: str, size: int) -> None:

@@ -45,11 +45,11 @@ class Item:
 
     kind: str
     name: str
-    version: str
     size: int
     sha256: str
     url: str
     proof: str  # why it is known to be the right one; a hash in it names a piece of evidence
+    version: str = ""
     group: str = ""  # the apt repository it is for
     architecture: str = ""
     destination: str = ""

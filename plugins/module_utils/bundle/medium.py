@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from . import fsutil, manifest
-from .errors import BundleError
+from .errors import BundleError, told_plainly
 from .lock import Lock, moment_of
 from .manifest import Index, Root
 from .openpgp import Keyring
@@ -146,6 +146,7 @@ class Inspection:
     missing_volumes: Sequence[str]
 
 
+@told_plainly
 def inspect(
     path: str, keyring: Keyring, *, now: float, allow_expired: bool = False, full: Optional[bool] = True
 ) -> Inspection:

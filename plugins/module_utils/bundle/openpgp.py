@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import List, Optional, Sequence, Set, Tuple, Union
 
 from . import fsutil
-from .errors import BundleError
+from .errors import BundleError, told_plainly
 
 _ARMOR = re.compile(
     rb"^-----BEGIN PGP ([A-Z ,/0-9]+)-----[ \t]*\r?\n(.*?)^-----END PGP \1-----[ \t]*\r?$", re.MULTILINE | re.DOTALL
@@ -181,6 +181,7 @@ class SigningKey:
         raise BundleError(f"Cannot sign: several secret keys {name}in {home} ({names}); name one by its fingerprint.")
 
     @classmethod
+    @told_plainly
     def obtain(
         cls, home: str, wanted: str, *, create_as: str = "", check: bool = False
     ) -> Tuple[Optional[SigningKey], bool]:

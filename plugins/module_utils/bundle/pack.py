@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from . import aptrepo, fsutil, manifest
-from .errors import BundleError
+from .errors import BundleError, told_plainly
 from .fetch import Client
 from .lock import Lock, evidence_path, human, stamp
 from .manifest import Index, Root, Volume
@@ -64,6 +64,7 @@ class Packer:
         self.path = os.path.join(output, self.lock.name, VOLUME)
         self.key_path = os.path.join(output, KEY_FILE)
 
+    @told_plainly
     def run(self, *, check: bool = False) -> PackResult:
         with contextlib.ExitStack() as stack:
             if not check:
@@ -71,10 +72,11 @@ class Packer:
                 self._take_evidence()
             objects = self.lock.objects()
             missing = {sha256: told for sha256, told in objects.items() if not self._held(sha256, told[0])}
+            progress = Progress(self.progress, objects=len(missing), size=sum(size for size, _url in missing.values()))
             if check:
                 changed = bool(missing) or not self._is_current()
             else:
-                self._fetch(missing)
+                self._fetch(missing, progress)
                 changed = self._lay_out(missing) or bool(missing)
         wanted = sum(size for size, _url in objects.values())
         fetched = sum(size for size, _url in missing.values())
@@ -104,11 +106,10 @@ class Packer:
             if not self.store.has(piece.sha256, piece.size):
                 self.store.add_file(source, sha256=piece.sha256, size=piece.size)
 
-    def _fetch(self, missing: Dict[str, Tuple[int, str]]) -> None:
+    def _fetch(self, missing: Dict[str, Tuple[int, str]], progress: Progress) -> None:
         """All that is missing, largest first. What fails does not keep the rest from coming in."""
-        total = sum(size for size, _url in missing.values())
-        fsutil.require_space(self.store.root, total)
-        progress = Progress(self.progress, objects=len(missing), size=total)
+        progress.say(f"fetching {human(progress.size)} in {len(missing)} objects")
+        fsutil.require_space(self.store.root, progress.size)
         failures: List[str] = []
         order = sorted(missing, key=lambda sha256: -missing[sha256][0])
         with ThreadPoolExecutor(self.connections) as pool:
@@ -126,7 +127,7 @@ class Packer:
                 + "\n".join(sorted(failures)[:5])
                 + more
             )
-        progress.say(f"fetched {human(total)} in {len(missing)} objects; laying out the volume")
+        progress.say("laying out the volume")
 
     def _fetch_one(self, sha256: str, size: int, url: str, progress: Progress) -> None:
         part = self.store.part(sha256)

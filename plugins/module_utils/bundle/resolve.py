@@ -13,7 +13,7 @@ from typing import Iterator, List, Optional, Protocol, Sequence
 
 from . import fsutil
 from .bom import Bom
-from .errors import BundleError
+from .errors import BundleError, told_plainly
 from .fetch import Client
 from .lock import Change, Lock, compare, evidence_path, stamp
 from .sources.apt import AptResolver
@@ -50,6 +50,7 @@ class LockResult:
     bytes_missing: int  # of its objects, the store does not hold yet
 
 
+@told_plainly
 def make_lock(
     bom: Bom,
     *,
@@ -70,7 +71,7 @@ def make_lock(
             stack.enter_context(fsutil.exclusive(os.path.join(store, ".lock")))
         workspace = Workspace(home, client=client or Client(), now=now or time.time(), scratch=scratch)
         result = _Maker(bom, path, workspace, host or Host()).make()
-        workspace.save_memory()
+        workspace.finish()
     return result
 
 

@@ -15,6 +15,7 @@ from .lock import Evidence, Item, Repository
 from .store import Store
 
 _MEMORY = "upstream.json"
+_INDEX_LIFE = 30 * 86400
 
 
 @dataclass
@@ -46,10 +47,16 @@ class Workspace:
             return {}
         return memory if isinstance(memory, dict) else {}
 
-    def save_memory(self) -> None:
-        if not self.checking:
-            data = fsutil.dump_lines(self.memory)
-            fsutil.write_if_changed(self.store.state_path(_MEMORY), data)
+    def finish(self) -> None:
+        """Write down what was learned, and forget decompressed indexes of long ago; they can be made again."""
+        if self.checking:
+            return
+        fsutil.write_if_changed(self.store.state_path(_MEMORY), fsutil.dump_lines(self.memory))
+        cache = self.index_caches[-1]
+        for name in os.listdir(cache) if os.path.isdir(cache) else ():
+            path = os.path.join(cache, name)
+            if os.stat(path).st_mtime < self.now - _INDEX_LIFE:
+                os.unlink(path)
 
     def locate(self, sha256: str, size: int) -> Optional[str]:
         """Where an object already lies."""

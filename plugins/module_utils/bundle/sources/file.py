@@ -45,7 +45,7 @@ class FileResolver:
                 f"file {item.name} has neither signature nor pinned sha256. Reason given: {item.unverified}"
             )
         version = item.version or self._version_in_name()
-        locked = Item(item.kind, item.name, version, size, sha256, item.url, proof, destination=item.destination)
+        locked = Item(item.kind, item.name, size, sha256, item.url, proof, version, destination=item.destination)
         return Resolved([locked], evidence, [], warnings)
 
     @functools.cached_property

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""Takes values out of what a person wrote, and remembers where each one that is wrong stands."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from .errors import BundleError
+from .transport import check_url
+
+
+@dataclass
+class Reader:
+    """Takes values out of nested dicts and remembers what was wrong with them."""
+
+    problems: List[str] = field(default_factory=list)
+    prefix: str = ""
+
+    def of(self, document: object, number: int) -> Reader:
+        """A reader for one of several BOMs, which says which one it was."""
+        name = document.get("name") if isinstance(document, Mapping) else None
+        return Reader(self.problems, f"{name if isinstance(name, str) else f'BOM {number + 1}'}: ")
+
+    def wrong(self, where: str, what: str) -> None:
+        self.problems.append(f"{self.prefix}{where}: {what}")
+
+    def table(
+        self, where: str, value: object, keys: Tuple[str, ...], required: Tuple[str, ...]
+    ) -> Optional[Dict[str, Any]]:
+        """The value if it is a dict with these keys only."""
+        if not isinstance(value, Mapping):
+            self.wrong(where or "BOM", f"a dictionary with {names_of(keys)} is expected here, not {_kind(value)}.")
+            return None
+        prefix = f"{where}." if where else ""
+        for key in value:
+            if key not in keys:
+                self.wrong(f"{prefix}{key}", f"there is no such key; known here are {names_of(keys)}.")
+        for key in required:
+            if value.get(key) is None:
+                self.wrong(f"{prefix}{key}", "is required.")
+        return dict(value)
+
+    def rows(self, where: str, value: object) -> List[Tuple[str, Any]]:
+        """The items of a list, each with its path."""
+        if value is None:
+            return []
+        if not isinstance(value, (list, tuple)):
+            self.wrong(where, f"a list is expected here, not {_kind(value)}.")
+            return []
+        return [(f"{where}[{position}]", row) for position, row in enumerate(value)]
+
+    def text(self, where: str, value: object, pattern: Optional[re.Pattern[str]] = None, what: str = "") -> str:
+        """A string, of a given form. A missing one has been reported by table()."""
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            hint = "" if isinstance(value, (dict, list)) else f" Put {value!r} in quotes."
+            self.wrong(where, f"a text is expected here, not {_kind(value)}.{hint}")
+            return ""
+        if pattern is not None and not pattern.fullmatch(value):
+            self.wrong(where, f"{value!r} is not {what}.")
+        return value
+
+    def texts(self, where: str, value: object, pattern: re.Pattern[str], what: str) -> Tuple[str, ...]:
+        return tuple(self.text(at, row, pattern, what) for at, row in self.rows(where, value))
+
+    def url(self, where: str, value: object) -> str:
+        text = self.text(where, value)
+        try:
+            return check_url(text, where) if text else ""
+        except BundleError as error:
+            self.problems.append(f"{self.prefix}{error}")
+            return ""
+
+
+def names_of(keys: Tuple[str, ...]) -> str:
+    return ", ".join(keys)
+
+
+def _kind(value: object) -> str:
+    names = {dict: "a dictionary", list: "a list", type(None): "nothing"}
+    return names.get(type(value), repr(value))
