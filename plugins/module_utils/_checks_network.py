@@ -1,29 +1,27 @@
 # Copyright: The fieldops.mattermost authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks of the network: who listens, what the packet filter does, whether anything gets out, TLS and HTTP.
+"""Checks of the network: who listens, what the packet filter does, whether anything gets out.
 
 PRIVATE to the collection: other code must not import it.
 """
 
 from __future__ import annotations
 
-import http.client
+import errno
 import ipaddress
 import json
 import os
 import re
 import socket
-import ssl
 import struct
-import time
 from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
-from urllib.parse import urlsplit
 
-from ._checks_base import CannotCheck, Finding, Host, Kind, Option, judge, required, scrub, show, some
+from ._checks_base import CannotCheck, Finding, Host, Kind, Option, judge, required, scrub, some
 
 _LISTEN, _UNCONNECTED = "0A", "07"
-_DAY = 86400
+# What the host itself answers when it has no route or is not allowed to send.
+_STOPPED = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EPERM, errno.EACCES, errno.ENETDOWN)
 
 
 def _address(text: str) -> str:
@@ -114,136 +112,63 @@ def nftables(params: Dict[str, Any], host: Host) -> Finding:
     return judge(params["policy"] in policies, expected, found)
 
 
+def _counter(params: Dict[str, Any], host: Host) -> Optional[Tuple[int, int]]:
+    """Packets and bytes of a named counter; None when there is none."""
+    for item in _table(params, host) or []:
+        if item.get("counter", {}).get("name") == params["counter"]:
+            return int(item["counter"]["packets"]), int(item["counter"]["bytes"])
+    return None
+
+
 def nftables_counter(params: Dict[str, Any], host: Host) -> Finding:
     """What a counter of the packet filter has counted; without a limit, for information."""
     limit = params["at_most"]
     expected = "a number, for information" if limit is None else f"{limit} packets or less"
-    for item in _table(params, host) or []:
-        if item.get("counter", {}).get("name") == params["counter"]:
-            packets = int(item["counter"]["packets"])
-            return judge(
-                limit is None or packets <= limit, expected, f"{packets} packets, {item['counter']['bytes']} bytes"
-            )
-    return judge(False, expected, f"there is no counter {params['counter']} in {params['family']} {params['table']}")
+    found = _counter(params, host)
+    if found is None:
+        return judge(
+            False, expected, f"there is no counter {params['counter']} in {params['family']} {params['table']}"
+        )
+    return judge(limit is None or found[0] <= limit, expected, f"{found[0]} packets, {found[1]} bytes")
+
+
+def _attempt(address: str, port: int, seconds: int) -> Tuple[str, str]:
+    """Try a connection: "open", "stopped" on this very host, or "silent" when whatever was sent came to nothing; and how."""
+    place = f"{address} port {port}"
+    try:
+        with socket.create_connection((address, port), timeout=seconds):
+            return "open", f"{place}: accepted"
+    except socket.timeout:
+        return "silent", f"{place}: no answer in {seconds} s"
+    except OSError as error:
+        return "stopped" if error.errno in _STOPPED else "silent", f"{place}: {error.strerror or error}"
 
 
 def egress(params: Dict[str, Any], host: Host) -> Finding:
-    """A connection to an address outside the site does not come about."""
-    seconds = params["seconds"]
-    evidence: List[str] = []
-    for address in params["addresses"]:
-        place = f"{address} port {params['port']}"
-        try:
-            with socket.create_connection((address, params["port"]), timeout=seconds):
-                return judge(False, f"no connection to {place}", "it was accepted", evidence)
-        except socket.timeout:
-            evidence.append(f"{place}: no answer in {seconds} s")
-        except OSError as error:
-            evidence.append(f"{place}: {error.strerror or error}")
-    return judge(True, f"no connection to {some(params['addresses'])}", "none came about", evidence)
-
-
-def _context(params: Dict[str, Any]) -> ssl.SSLContext:
-    """What the host trusts, and the certificates that are given beside it."""
-    context = ssl.create_default_context()
-    try:
-        if params["ca_pem"]:
-            context.load_verify_locations(cadata=params["ca_pem"])
-    except (ssl.SSLError, ValueError) as error:
-        raise CannotCheck(f"The certificates given as ca_pem cannot be read: {error}.") from error
-    return context
-
-
-def _takes_old(params: Dict[str, Any], name: str, seconds: int) -> bool:
-    """Whether the other side speaks TLS 1.1 or older."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # only whether it answers is asked, and nothing is said to it
-    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    context.maximum_version = ssl.TLSVersion.TLSv1_1
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    try:
-        plain = socket.create_connection((params["address"] or name, params["port"]), timeout=seconds)
-        with plain, context.wrap_socket(plain, server_hostname=name):
-            return True
-    except (OSError, ValueError):
-        return False
-
-
-def tls(params: Dict[str, Any], host: Host) -> Finding:
-    """A certificate that is trusted, fits the name and lasts, over TLS 1.2 or newer only."""
-    name, days = params["name"], params["min_days"]
-    expected = f"{name}: TLS 1.2 or newer, a trusted certificate for this name that lasts {days} days or longer"
-    context = _context(params)
-    try:
-        plain = socket.create_connection((params["address"] or name, params["port"]), timeout=host.timeout)
-        with plain, context.wrap_socket(plain, server_hostname=name) as secured:
-            version, certificate = str(secured.version()), secured.getpeercert() or {}
-    except ssl.SSLError as error:
-        return judge(False, expected, f"TLS failed: {getattr(error, 'verify_message', '') or error.reason or error}")
-    except OSError as error:
-        return judge(False, expected, f"no connection to port {params['port']}: {error.strerror or error}")
-    left = int((ssl.cert_time_to_seconds(str(certificate["notAfter"])) - host.now()) // _DAY)
-    wrong = [f"the certificate lasts {left} days"] if left < days else []
-    if _takes_old(params, name, host.timeout):
-        wrong.append("TLS 1.1 or older is accepted")
-    evidence = [f"until {time.strftime('%Y-%m-%d', time.gmtime(host.now() + left * _DAY))}"]
-    return judge(
-        not wrong, expected, "; ".join(wrong) or f"{version.replace('TLSv', 'TLS ')}, {left} days left", evidence
+    """A connection to an address outside does not come about; and where that might be chance, the packet filter has counted it."""
+    expected = f"no connection to {some(params['addresses'])}, refused on this host"
+    before = _counter(params, host) if params["counter"] else None
+    tries = [_attempt(address, params["port"], params["seconds"]) for address in params["addresses"]]
+    evidence = [how for _outcome, how in tries]
+    outcomes = {outcome for outcome, _how in tries}
+    if "open" in outcomes:
+        return judge(False, expected, "a connection came about", evidence)
+    if "silent" not in outcomes:
+        return judge(True, expected, "there is no way out", evidence)
+    if not params["counter"]:
+        return judge(True, expected, "none came about", evidence)
+    after = _counter(params, host) if before else None
+    if before is None or after is None:
+        return judge(
+            False, expected, "no answer came, but nothing on this host refused it: packets may have left", evidence
+        )
+    rise = after[0] - before[0]
+    found = (
+        f"the packet filter dropped {rise} packets"
+        if rise > 0
+        else "no answer came, but the packet filter dropped nothing"
     )
-
-
-class _Secured(http.client.HTTPSConnection):
-    """HTTPS to an address, in the name of another."""
-
-    def __init__(self, name: str, address: str, port: int, context: ssl.SSLContext, timeout: int) -> None:
-        super().__init__(name, port, context=context, timeout=timeout)
-        self.place, self.tls = (address, port), context
-
-    def connect(self) -> None:
-        self.sock = self.tls.wrap_socket(socket.create_connection(self.place, self.timeout), server_hostname=self.host)
-
-
-def http_answer(params: Dict[str, Any], host: Host) -> Finding:
-    """An address answers with a status, and with certain values in its JSON."""
-    url = urlsplit(params["url"])
-    name, secure = url.hostname or "", url.scheme == "https"
-    port = url.port or (443 if secure else 80)
-    place = params["address"] or name
-    expected = f"{params['url']} answers {params['status']}" + "".join(
-        f", {key}={value}" for key, value in params["json"].items()
-    )
-    connection: http.client.HTTPConnection
-    if secure:
-        connection = _Secured(name, place, port, _context(params), host.timeout)
-    else:
-        connection = http.client.HTTPConnection(place, port, timeout=host.timeout)
-    try:
-        target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        connection.request("GET", target, headers={"Host": url.netloc, "User-Agent": "fieldops.mattermost"})
-        answer = connection.getresponse()
-        body = answer.read(_MOST)
-    except (OSError, http.client.HTTPException) as error:
-        return judge(False, expected, f"no answer: {scrub(str(error)) or type(error).__name__}")
-    finally:
-        connection.close()
-    wrong = [] if answer.status == params["status"] else [f"HTTP {answer.status}"]
-    if params["json"]:
-        wrong += _differences(params["json"], body)
-    return judge(not wrong, expected, ", ".join(wrong) or f"HTTP {answer.status}")
-
-
-_MOST = 1_000_000
-
-
-def _differences(wanted: Dict[str, Any], body: bytes) -> List[str]:
-    try:
-        found = json.loads(body.decode("utf-8"))
-    except ValueError:
-        return ["the answer is no JSON"]
-    if not isinstance(found, dict):
-        return ["the answer is no JSON object"]
-    return [f"{key}={show(found.get(key))}" for key, value in wanted.items() if found.get(key) != value]
+    return judge(rise > 0, expected, found, evidence)
 
 
 _TABLE = {"family": Option(default="inet"), "table": Option(default="mattermost")}
@@ -253,26 +178,12 @@ KINDS: Dict[str, Kind] = {
     "nftables_counter": Kind(nftables_counter, {**_TABLE, "counter": required(), "at_most": Option("int", None)}),
     "egress": Kind(
         egress,
-        {"addresses": Option("list", ("192.0.2.1",)), "port": Option("int", 443), "seconds": Option("int", 3)},
-    ),
-    "tls": Kind(
-        tls,
         {
-            "name": required(),
-            "address": Option(),
+            **_TABLE,
+            "addresses": Option("list", ("192.0.2.1",)),
             "port": Option("int", 443),
-            "ca_pem": Option(),
-            "min_days": Option("int", 14),
-        },
-    ),
-    "http": Kind(
-        http_answer,
-        {
-            "url": required(),
-            "address": Option(),
-            "ca_pem": Option(),
-            "status": Option("int", 200),
-            "json": Option("dict", {}),
+            "seconds": Option("int", 3),
+            "counter": Option(),
         },
     ),
 }

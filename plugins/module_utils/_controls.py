@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence
 
-from . import _checks_network, _checks_packages, _checks_server, _checks_system
+from . import _checks_network, _checks_packages, _checks_server, _checks_system, _checks_web
 from ._checks_base import (
     ERROR,
     NOT_APPLICABLE,
@@ -32,6 +32,7 @@ KINDS: Dict[str, Kind] = {
     **_checks_system.KINDS,
     **_checks_network.KINDS,
     **_checks_packages.KINDS,
+    **_checks_web.KINDS,
 }
 SEVERITIES = ("high", "medium", "low", "info")
 EVERY_HOST = "all"

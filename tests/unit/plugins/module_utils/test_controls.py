@@ -74,7 +74,10 @@ def test_a_control_is_a_mapping() -> None:
 def test_texts_that_templates_made_are_read_again() -> None:
     params = parse(0, control("systemd", unit="x", active="No", enabled="true")).params
     assert (params["active"], params["enabled"], params["properties"]) == (False, True, {})
-    assert parse(0, control("egress", port="8443", addresses=("192.0.2.1",))).params == {
+    assert parse(0, control("egress", port="8443", addresses=("192.0.2.1",), counter="x")).params == {
+        "family": "inet",
+        "table": "mattermost",
+        "counter": "x",
         "addresses": ["192.0.2.1"],
         "port": 8443,
         "seconds": 3,
