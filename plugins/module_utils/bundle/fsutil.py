@@ -61,11 +61,10 @@ def open_plain(path: str) -> BinaryIO:
         if error.errno == errno.ELOOP:
             raise BundleError(f"{path} is a symbolic link; a plain file is needed there.") from error
         raise BundleError(f"Cannot read {path}: {error.strerror}.") from error
-    handle = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        handle.close()
+        os.close(descriptor)
         raise BundleError(f"{path} is not a plain file.")
-    return handle
+    return os.fdopen(descriptor, "rb")
 
 
 def read_plain(path: str, *, limit: int = 256 * CHUNK) -> bytes:

@@ -23,7 +23,7 @@ _ARMOR = re.compile(
 )
 _CLEARSIGNED = re.compile(
     rb"-----BEGIN PGP SIGNED MESSAGE-----[ \t]*\r?\n(?:Hash: [A-Za-z0-9, -]+\r?\n)*[ \t]*\r?\n"
-    rb"(?P<text>.*?)\r?\n(?P<signature>-----BEGIN PGP SIGNATURE-----.*-----END PGP SIGNATURE-----)\s*",
+    rb"(?P<text>.*?)\r?\n(?P<signature>-----BEGIN PGP SIGNATURE-----(?:(?!-----BEGIN).)*-----END PGP SIGNATURE-----)\s*",
     re.DOTALL,
 )
 _SAFE_DIGESTS = {"8", "9", "10", "12", "14"}  # RFC 9580: SHA2-256, -384, -512, SHA3-256, -512

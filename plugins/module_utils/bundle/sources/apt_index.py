@@ -112,28 +112,31 @@ def _scan(path: str) -> Tuple[Dict[str, List[int]], Dict[str, List[str]]]:
         end = text.find(b"\n\n", start)
         end = end if end >= 0 else len(text)
         name = _name_at(text, start, end)
-        if name:
-            names.setdefault(name, []).append(start)
-            starts.append(start)
-            owners.append(name)
+        names.setdefault(name, []).append(start)
+        starts.append(start)
+        owners.append(name)
         start = end + 2
     provided: Dict[str, List[str]] = {}
     position = text.find(b"\nProvides:")
-    while position >= 0 and owners:
+    while position >= 0:
         owner = owners[bisect_right(starts, position) - 1]
         end = text.find(b"\n", position + 1)
         line = text[position + 10 : end if end >= 0 else len(text)].decode("utf-8", "replace")
         for group in debian.parse_relations(line):
             users = provided.setdefault(group[0].name, [])
-            if owner not in users:
+            if owner and owner not in users:
                 users.append(owner)
         position = text.find(b"\nProvides:", position + 1)
+    names.pop("", None)
     return names, provided
 
 
 def _name_at(text: Union[bytes, mmap.mmap], start: int, end: int) -> str:
-    at = start if text[start : start + 9] == b"Package: " else text.find(b"\nPackage: ", start, end) + 1
-    if at == 0 and text[:9] != b"Package: ":
-        return ""
-    line_end = text.find(b"\n", at, end)
-    return text[at + 9 : line_end if line_end >= 0 else end].decode("utf-8", "replace").strip()
+    """The Package field of one stanza, which nearly always is its first."""
+    if text[start : start + 9] != b"Package: ":
+        line = text.find(b"\nPackage: ", start, end)
+        if line < 0:
+            return ""
+        start = line + 1
+    line_end = text.find(b"\n", start, end)
+    return text[start + 9 : line_end if line_end >= 0 else end].decode("utf-8", "replace").strip()
