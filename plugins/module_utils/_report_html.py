@@ -159,7 +159,7 @@ def _head(report: Report, verdicts: Tuple[str, ...]) -> str:
     )
     known = sum(counts[verdict] for verdict in verdicts) - open_ones
     words += f"; {known} more {'is' if known == 1 else 'are'} only to be known" if known else ""
-    bar = "".join(
+    share = "".join(
         f'<span class="{verdict}" style="flex-grow:{count}"></span>' for verdict, count in counts.items() if count
     )
     buttons = (
@@ -176,7 +176,7 @@ def _head(report: Report, verdicts: Tuple[str, ...]) -> str:
     when = f", {escape(report.time)}" if report.time else ""
     return (
         f'<header><div><h1>{escape(report.title)}</h1><p class="lead">Scenario {escape(report.scenario)}{when}</p>'
-        f'<p class="outcome">{outcome}<b>{words}</b></p><div class="bar" aria-hidden="true">{bar}</div>'
+        f'<p class="outcome">{outcome}<b>{words}</b></p><div class="bar" aria-hidden="true">{share}</div>'
         f'<nav aria-label="Show by verdict">{buttons}</nav><ul class="hosts">{hosts}</ul></div></header>'
     )
 
