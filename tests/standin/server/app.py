@@ -172,7 +172,7 @@ class App:
 
     def _serve(self, server: Any) -> None:
         self._servers.append(server)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def _tls(self) -> ssl.SSLContext | None:
         if self.config("ServiceSettings.ConnectionSecurity") != "TLS":

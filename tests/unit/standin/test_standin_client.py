@@ -175,7 +175,8 @@ def test_accounts_tokens_bots_and_roles(driver: Driver) -> None:
     assert driver("users.get_sessions", me.id)
     assert "manage_system" in driver("roles.get_role_by_name", "system_admin").permissions
     assert len(driver("users.get_users")) == 2
-    assert driver("jobs.get_jobs")[0].type_ == "migrations"
+    if not TARGET:  # a real server has none in its first half minute, and then answers null
+        assert driver("jobs.get_jobs")[0].type_ == "migrations"
 
 
 def test_configuration_and_plugins(driver: Driver) -> None:
