@@ -160,13 +160,13 @@ def egress(params: Dict[str, Any], host: Host) -> Finding:
     after = _counter(params, host) if before else None
     if before is None or after is None:
         return judge(
-            False, expected, "no answer came, but nothing on this host refused it: packets may have left", evidence
+            False, expected, "it came to nothing, but nothing on this host refused it: packets may have left", evidence
         )
     rise = after[0] - before[0]
     found = (
         f"the packet filter dropped {rise} packets"
         if rise > 0
-        else "no answer came, but the packet filter dropped nothing"
+        else "it came to nothing, but the packet filter dropped nothing"
     )
     return judge(rise > 0, expected, found, evidence)
 

@@ -141,7 +141,7 @@ def log(params: Dict[str, Any], host: Host) -> Finding:
     ]
     expected = f"no failed attempt to reach a public host in the last {params['hours']} hours"
     looked = f"{len(entries)} lines of {params['path']} read"
-    found = f"{len(seen)} attempts" if seen else "none"
+    found = f"attempts: {len(seen)}" if seen else "none"
     return judge(not seen, expected, found, [looked, *seen[-5:]])
 
 

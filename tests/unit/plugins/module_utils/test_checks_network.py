@@ -146,13 +146,13 @@ NO_ROUTE = OSError(errno.ENETUNREACH, "Network is unreachable")
         (
             SILENCE,
             [ruleset(packets=2), ruleset(packets=2)],
-            (FAIL, "no answer came, but the packet filter dropped nothing"),
+            (FAIL, "it came to nothing, but the packet filter dropped nothing"),
         ),
-        (SILENCE, [GONE], (FAIL, "no answer came, but nothing on this host refused it: packets may have left")),
+        (SILENCE, [GONE], (FAIL, "it came to nothing, but nothing on this host refused it: packets may have left")),
         (
             SILENCE,
             [ruleset(), GONE],
-            (FAIL, "no answer came, but nothing on this host refused it: packets may have left"),
+            (FAIL, "it came to nothing, but nothing on this host refused it: packets may have left"),
         ),
     ],
 )

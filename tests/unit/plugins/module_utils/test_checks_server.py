@@ -181,7 +181,7 @@ NOTICES = "asking https://notices.mattermost.com/"
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (line(1, "warn", NOTICES), (FAIL, "1 attempts")),
+        (line(1, "warn", NOTICES), (FAIL, "attempts: 1")),
         (line(30, "warn", NOTICES), (PASS, "none")),
         (line(1, "info", NOTICES), (PASS, "none")),
         (line(1, "error", "License key from https://mattermost.com required"), (PASS, "none")),
