@@ -177,7 +177,7 @@ class TcpServer(_Threading, http.server.HTTPServer):
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]  # no look-up of the host's name
+        self.server_name, self.server_port = "", int(self.server_address[1])  # no look-up of the host's name
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         if self._tls is not None:

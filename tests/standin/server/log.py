@@ -39,7 +39,7 @@ class Logger:
             frame = frame.f_back or frame
         caller = f"standin/{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
         stamp = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + " Z"
-        entry = {"timestamp": stamp, "level": level, "msg": message, "caller": caller}
+        entry: dict[str, Any] = {"timestamp": stamp, "level": level, "msg": message, "caller": caller}
         entry.update({key: value if isinstance(value, (int, bool)) else str(value) for key, value in fields.items()})
         with self._lock:
             self._write(level, entry)

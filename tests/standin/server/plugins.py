@@ -11,14 +11,14 @@ import re
 import shutil
 import tarfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Dict
 
 from server.errors import ApiError
 
 if TYPE_CHECKING:
     from server.app import App
 
-Manifest = dict
+Manifest = Dict[str, Any]
 _RUNNING, _NOT_RUNNING = 2, 0
 
 

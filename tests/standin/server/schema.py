@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Dict
+from typing import Dict, List
 
 from server.database import Database, Run
 from server.log import Logger
@@ -91,7 +91,7 @@ _UNIQUE = {
 COLUMNS: Dict[str, Dict[str, str]] = {
     table: dict(column.split(":") for column in columns.split()) for table, (_key, columns) in _TABLES.items()
 }
-KEYS: Dict[str, list] = {table: key.split() for table, (key, _columns) in _TABLES.items()}
+KEYS: Dict[str, List[str]] = {table: key.split() for table, (key, _columns) in _TABLES.items()}
 
 
 class TooNew(Exception):

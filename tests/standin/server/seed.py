@@ -8,6 +8,7 @@ import base64
 import contextlib
 import os
 
+from server.database import Row
 from server.ids import new_id, now
 from server.release import Release, data
 from server.store import Duplicate, Store
@@ -44,6 +45,6 @@ def seed(store: Store, release: Release) -> None:
         store.insert("jobs", {"id": new_id(), **_BUILT_IN_JOB, **times})
 
 
-def _insert_once(store: Store, table: str, row: dict) -> None:
+def _insert_once(store: Store, table: str, row: Row) -> None:
     with contextlib.suppress(Duplicate):
         store.insert(table, row)

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Tuple
 
 from server.ids import new_id
 from server.release import Release, data
 
-Path = tuple
+Path = Tuple[str, ...]
 # Objects whose keys are free: replaced whole by a patch, never filled up with defaults key by key.
-MAPS = {
+MAPS: set[Path] = {
     ("PluginSettings", "Plugins"),
     ("PluginSettings", "PluginStates"),
     ("LogSettings", "AdvancedLoggingJSON"),
@@ -21,9 +21,9 @@ MAPS = {
     ("ExperimentalAuditSettings", "AdvancedLoggingJSON"),
     ("ContentFlaggingSettings", "NotificationSettings", "EventTargetMapping"),
 }
-GENERATED = (("SqlSettings", "AtRestEncryptKey"), ("FileSettings", "PublicLinkSalt"))
+GENERATED: tuple[Path, ...] = (("SqlSettings", "AtRestEncryptKey"), ("FileSettings", "PublicLinkSalt"))
 MASK = "*" * 32
-_MASKED_IF_SET = (
+_MASKED_IF_SET: tuple[Path, ...] = (
     ("LdapSettings", "BindPassword"),
     ("FileSettings", "AmazonS3SecretAccessKey"),
     ("EmailSettings", "SMTPPassword"),
@@ -33,7 +33,7 @@ _MASKED_IF_SET = (
     ("OpenIdSettings", "Secret"),
     ("MessageExportSettings", "GlobalRelaySettings", "SMTPPassword"),
 )
-_MASKED_ALWAYS = (
+_MASKED_ALWAYS: tuple[Path, ...] = (
     ("FileSettings", "PublicLinkSalt"),
     ("SqlSettings", "DataSource"),
     ("SqlSettings", "AtRestEncryptKey"),
@@ -41,9 +41,9 @@ _MASKED_ALWAYS = (
     ("ServiceSettings", "SplitKey"),
     ("CacheSettings", "RedisPassword"),
 )
-_MASKED_LISTS = (("SqlSettings", "DataSourceReplicas"), ("SqlSettings", "DataSourceSearchReplicas"))
+_MASKED_LISTS: tuple[Path, ...] = (("SqlSettings", "DataSourceReplicas"), ("SqlSettings", "DataSourceSearchReplicas"))
 # The real server forgets this one when a mask is sent back.
-_NOT_UNMASKED = {("CacheSettings", "RedisPassword")}
+_NOT_UNMASKED: set[Path] = {("CacheSettings", "RedisPassword")}
 
 
 class WrongType(ValueError):

@@ -13,6 +13,7 @@ from server.routes import (
     files,
     gates,
     jobs,
+    logins,
     plugins,
     posts,
     roles,
@@ -24,5 +25,5 @@ from server.routes import (
 
 
 def all_routes(release: Release) -> list[Route]:
-    families = (system, config, users, tokens, teams, channels, posts, files, bots, plugins, roles, jobs)
+    families = (system, config, users, logins, tokens, teams, channels, posts, files, bots, plugins, roles, jobs)
     return [route for family in families for route in family.ROUTES] + gates.routes(release)

@@ -33,7 +33,7 @@ def create(app: App, request: Request) -> Answer:
         raise ApiError("model.team.is_valid.type.app_error")
     stamp = now()
     email = str(wanted.get("email", "")) or (request.user["email"] if request.user else "")
-    team = {name: str(wanted.get(name, "") or "") for name in _PATCHABLE}
+    team: Row = {name: str(wanted.get(name, "") or "") for name in _PATCHABLE}
     team.update(id=new_id(), create_at=stamp, update_at=stamp, delete_at=0, name=name, email=email, type=kind)
     team.update(invite_id=new_id(), allow_open_invite=bool(wanted.get("allow_open_invite", False)))
     try:
