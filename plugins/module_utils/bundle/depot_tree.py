@@ -102,16 +102,7 @@ class Tree:
         self._write(SUMS, sums)
         self._write(f"{SUMS}.asc", self.key.sign(sums, clear=False, moment=moment))
         document["repositories"] = [_told(group) for group in groups]
-        document["files"] = [
-            {
-                "path": f"files/{destination}",
-                "sha256": item.sha256,
-                "size": item.size,
-                "name": item.name,
-                "version": item.version,
-            }
-            for destination, item in files.items()
-        ]
+        document["files"] = told_files(list(files.values()))
         self._write("index.html", render_page(self.title, document).encode())
         self._write("manifest.json", fsutil.dump_lines(document))
 

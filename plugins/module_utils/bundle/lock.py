@@ -211,14 +211,12 @@ def compare(old: Optional[Lock], new: Lock) -> List[Change]:
 def _changes(before: Dict[Tuple[str, str, str], Item], after: Dict[Tuple[str, str, str], Item]) -> Iterator[Change]:
     for key in sorted({*before, *after}):
         old, new = before.get(key), after.get(key)
-        if old is not None and new is not None:
-            if (old.version, old.sha256, old.destination) != (new.version, new.sha256, new.destination):
-                cost = new.size if new.sha256 != old.sha256 else 0
-                yield Change("changed", *key, _told(old), _told(new), cost)
-        elif new is not None:
+        if new is None:
+            yield Change("removed", *key, _told(before[key]), "", 0)
+        elif old is None:
             yield Change("added", *key, "", _told(new), new.size)
-        elif old is not None:
-            yield Change("removed", *key, _told(old), "", 0)
+        elif (old.version, old.sha256, old.destination) != (new.version, new.sha256, new.destination):
+            yield Change("changed", *key, _told(old), _told(new), new.size if new.sha256 != old.sha256 else 0)
 
 
 def _told(item: Item) -> str:

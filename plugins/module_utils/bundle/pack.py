@@ -71,7 +71,12 @@ class Packer:
                 stack.enter_context(fsutil.exclusive(os.path.join(self.store.root, ".lock")))
                 self._take_evidence()
             objects = self.lock.objects()
-            missing = {sha256: told for sha256, told in objects.items() if not self._held(sha256, told[0])}
+            beside = {piece.sha256 for piece in self.lock.kept_beside()}
+            missing = {
+                sha256: told
+                for sha256, told in objects.items()
+                if sha256 not in beside and not self._held(sha256, told[0])
+            }
             progress = Progress(self.progress, objects=len(missing), size=sum(size for size, _url in missing.values()))
             if check:
                 changed = bool(missing) or not self._is_current()

@@ -157,9 +157,7 @@ class _Maker:
         """Evidence first, then the lock that names it, then what no lock names any more is removed."""
         wanted = {piece.sha256 for piece in lock.kept_beside()}
         for sha256 in wanted:
-            data = self.workspace.read(sha256)
-            if data is not None:
-                fsutil.write_if_changed(evidence_path(self.path, sha256), data)
+            fsutil.write_if_changed(evidence_path(self.path, sha256), self.workspace.recall(sha256))
         fsutil.write_atomic(self.path, lock.dump())
         for name in os.listdir(f"{self.path}.evidence") if wanted else ():
             if name not in wanted:

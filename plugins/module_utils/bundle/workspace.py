@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Optional
 
 from . import fsutil
+from .errors import BundleError
 from .fetch import Client
 from .lock import Evidence, Item, Repository
 from .store import Store
@@ -67,6 +68,15 @@ class Workspace:
 
     def read(self, sha256: str) -> Optional[bytes]:
         return self.store.read(sha256) or self.fresh.read(sha256)
+
+    def recall(self, sha256: str) -> bytes:
+        """What was kept in this run."""
+        data = self.read(sha256)
+        if data is None:
+            raise BundleError(
+                f"The store {self.store.root} lost or damaged {sha256} while it was in use. Check its disk."
+            )
+        return data
 
     def keep(self, data: bytes) -> str:
         return self.fresh.add_bytes(data)

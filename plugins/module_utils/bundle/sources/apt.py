@@ -172,7 +172,7 @@ class AptResolver:
             architecture=fields["Architecture"],
             size=int(size),
             sha256=fields["SHA256"],
-            url=f"{suite.source.uri}/{quote(filename, safe='/%:~+')}",
+            url=f"{suite.source.uri}/{quote(filename, safe='/:~')}",
             proof=f"listed by {suite.release.suite}, release {suite.sha256}",
             why=why,
         )

@@ -76,6 +76,7 @@ def test_dependency_fields() -> None:
     groups = debian.parse_relations("a:any (>= 1),\n b [amd64] <!nocheck> | c, , ${broken}")
     assert [[str(relation) for relation in group] for group in groups] == [["a (>= 1)"], ["b", "c"]]
     assert groups[0][0].architecture == "any"
+    assert list(debian.stanzas("\n\nPackage: a\n\n \n\nPackage: b\n\n")) == [{"Package": "a"}, {"Package": "b"}]
     fields = debian.parse_stanza("# comment\n lost\nPackage: a\nDepends: b,\n c\nodd line\n")
     assert fields == {"Package": "a", "Depends": "b,\nc"}
 

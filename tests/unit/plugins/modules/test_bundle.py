@@ -1,0 +1,71 @@
+# Copyright: The fieldops.mattermost authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""bundle as Ansible runs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator
+
+import pytest
+from ansible_collections.fieldops.mattermost.tests.unit.engine_fixtures import *  # noqa: F403
+from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
+
+Run = Callable[..., Dict[str, Any]]
+
+
+@pytest.fixture
+def given(side: Side) -> Dict[str, Any]:
+    side.upstream.add("app")
+    side.upstream.publish()
+    side.lock()
+    home = side.keys["bundle"].home
+    return {"lock": side.lock_path, "store": side.store, "output": side.output, "gnupghome": home}
+
+
+@pytest.fixture
+def fresh_home() -> Iterator[str]:
+    top = tempfile.mkdtemp(prefix="fb-", dir="/tmp")
+    yield os.path.join(top, "gnupg")
+    subprocess.run(["gpgconf", "--homedir", os.path.join(top, "gnupg"), "--kill", "all"], check=False)
+    shutil.rmtree(top)
+
+
+def test_a_bundle(given: Dict[str, Any], run_module: Run, side: Side) -> None:
+    result = run_module("bundle", **given, progress=str(side.top / "progress"))
+    assert result["changed"] is True
+    assert (result["name"], result["objects_fetched"], result["key_created"]) == ("site", 1, False)
+    assert result["bytes"] == result["bytes_fetched"] + result["bytes_held"]
+    assert result["fingerprint"] == side.keys["bundle"].fingerprint
+    assert Path(result["path"], "root.json.asc").exists()
+    assert Path(result["public_key"]).read_bytes() == side.keys["bundle"].public_key()
+    assert (side.top / "progress").exists()
+    again = run_module("bundle", **given, verify="full")
+    assert (again["changed"], again["bytes_fetched"]) == (False, 0)
+
+
+def test_check_mode(given: Dict[str, Any], run_module: Run, fresh_home: str) -> None:
+    given["gnupghome"] = fresh_home
+    result = run_module("bundle", check=True, **given, signing_key_create="Bundle <b@example.com>")
+    assert (result["changed"], result["fingerprint"], result["key_created"]) == (True, "", True)
+    assert result["objects_fetched"] == 1
+    assert not os.path.exists(given["output"]) and not os.path.exists(fresh_home)
+
+
+def test_a_key_is_made_only_when_asked_for(given: Dict[str, Any], run_module: Run, fresh_home: str) -> None:
+    given["gnupghome"] = fresh_home
+    assert "no usable secret signing key in the GnuPG home" in run_module("bundle", **given)["msg"]
+    result = run_module("bundle", **given, signing_key_create="Bundle <b@example.com>")
+    assert (result["changed"], result["key_created"]) == (True, True)
+    again = run_module("bundle", **given, signing_key_create="Bundle <b@example.com>")
+    assert (again["changed"], again["key_created"], again["fingerprint"]) == (False, False, result["fingerprint"])
+
+
+def test_failures_are_messages(given: Dict[str, Any], run_module: Run, side: Side) -> None:
+    side.web.plan("/debian/pool/main/app_1.0_amd64.deb", 404)
+    assert "1 of 1 objects could not be fetched" in run_module("bundle", **given)["msg"]
+    assert "No such file" in run_module("bundle", **{**given, "lock": "/nowhere"})["msg"]
