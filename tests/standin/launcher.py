@@ -112,6 +112,13 @@ class Server:
         self.process = None
         return status
 
+    def kill(self) -> None:
+        """End it without ceremony: for a test that is over."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
     def restart(self) -> Server:
         self.stop()
         return self.start()

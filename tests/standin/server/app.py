@@ -54,7 +54,10 @@ class App:
     def start(self) -> None:
         """Everything up to the open port, in the real server's order; no port is open before migrations are done."""
         self.log.info("Server is initializing...", go_version="python" + sys.version.split()[0])
-        self.database = Database(self.config("SqlSettings.DataSource"))
+        try:
+            self.database = Database(self.config("SqlSettings.DataSource"))
+        except (NoDatabase, OSError, ValueError) as error:
+            raise StartError(f"failed to initialize platform: cannot create store: {error}") from error
         self._wait_for_database()
         try:
             migrate(self.database, self.release, self.log)

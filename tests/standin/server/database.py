@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import ssl
+import threading
 from typing import Any, Callable, Dict, Iterator, List
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -15,6 +16,7 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 
 Row = Dict[str, Any]
 Run = Callable[..., List[Row]]
+_MAX_CONNECTIONS = 20
 _LOST = (InterfaceError, OSError, EOFError)
 __all__ = ["Database", "DatabaseError", "NoDatabase", "Row", "Run"]
 
@@ -29,6 +31,7 @@ class Database:
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
         self._arguments, self._connect_timeout = _arguments(dsn)
+        self._slots = threading.BoundedSemaphore(_MAX_CONNECTIONS)
         self._idle: queue.LifoQueue[pg8000.native.Connection] = queue.LifoQueue()
         parts = urlsplit(dsn)
         host = parts.netloc.rpartition("@")[2]
@@ -40,6 +43,10 @@ class Database:
 
     def run(self, sql: str, **values: Any) -> list[Row]:
         """One statement, each in a transaction of its own; a connection that broke while idle is replaced."""
+        with self._slots:
+            return self._run(sql, values)
+
+    def _run(self, sql: str, values: Row) -> list[Row]:
         while True:
             connection, reused = self._take()
             try:

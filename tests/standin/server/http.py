@@ -86,6 +86,7 @@ Serve = Callable[[Request], "Answer | None"]
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    timeout = 120  # of an idle connection; a WebSocket lifts it
     server: Any
 
     def handle_one_request(self) -> None:

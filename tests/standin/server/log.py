@@ -35,7 +35,7 @@ class Logger:
 
     def __call__(self, level: str, message: str, **fields: Any) -> None:
         frame = sys._getframe(1)
-        if frame.f_code.co_filename == __file__:
+        if frame.f_code.co_filename == sys._getframe().f_code.co_filename:
             frame = frame.f_back or frame
         caller = f"standin/{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
         stamp = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + " Z"

@@ -92,6 +92,7 @@ class Hub:
             return Answer(None, 403, {}, "text/plain; charset=utf-8", b"Forbidden\n")
         accept = base64.b64encode(hashlib.sha1((key + _GUID).encode()).digest()).decode()
         handler = request.connection
+        handler.connection.settimeout(None)
         handler.send_response_only(101)
         handler.send_header("Upgrade", "websocket")
         handler.send_header("Connection", "Upgrade")

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Callable, Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -24,10 +25,12 @@ from launcher import Server, free_port
 
 
 class Postgres:
-    """Hands out empty databases."""
+    """Hands out empty databases; asks servers for a password, and offers TLS with the certificate `root`."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, folder: Path) -> None:
         self.port = port
+        self.root = folder / "server.crt"
+        self._folder = folder
         self._count = 0
 
     def database(self) -> str:
@@ -37,12 +40,17 @@ class Postgres:
         self.run("postgres", f"CREATE DATABASE {name} OWNER mmuser")
         return f"postgres://mmuser:mmpw@127.0.0.1:{self.port}/{name}?sslmode=disable&connect_timeout=5"
 
+    @staticmethod
+    def name(dsn: str) -> str:
+        return urlsplit(dsn).path.lstrip("/")
+
     def run(self, database: str, sql: str) -> str:
-        command = ["psql", "-X", "-v", "ON_ERROR_STOP=1", "-At", "-h", "127.0.0.1", "-p", str(self.port)]
-        done = subprocess.run(
-            [*command, "-U", "postgres", "-d", database, "-c", sql], check=True, capture_output=True, text=True
-        )
-        return done.stdout.strip()
+        return self.tool("psql", "-X", "-v", "ON_ERROR_STOP=1", "-At", "-d", database, "-c", sql).strip()
+
+    def tool(self, program: str, *arguments: str) -> str:
+        """A PostgreSQL client program, as the superuser."""
+        command = [program, "-h", str(self._folder), "-p", str(self.port), "-U", "postgres", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture(scope="session")
@@ -56,21 +64,30 @@ def postgres() -> Iterator[Postgres]:
         shutil.chown(folder, "postgres")
         as_postgres = ["runuser", "-u", "postgres", "--"]
     port, data = free_port(), str(folder / "data")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=60"
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=60 "
+    options += f"-c ssl=on -c ssl_cert_file={folder}/server.crt -c ssl_key_file={folder}/server.key"
 
     def run(program: str, *arguments: str) -> None:
         command = [*as_postgres, f"{programs[-1]}/{program}", "-D", data, *arguments]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
 
-    run("initdb", "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8")
+    run("initdb", "-U", "postgres", "--auth-local=trust", "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8")
+    certificate(folder, as_postgres)
     run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
     try:
-        server = Postgres(port)
+        server = Postgres(port, folder)
         server.run("postgres", "CREATE ROLE mmuser LOGIN PASSWORD 'mmpw'")
         yield server
     finally:
         run("pg_ctl", "-m", "immediate", "stop")
         shutil.rmtree(folder)
+
+
+def certificate(folder: Path, as_postgres: list[str]) -> None:
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
+    command += ["-keyout", str(folder / "server.key"), "-out", str(folder / "server.crt")]
+    subprocess.run([*as_postgres, *command], check=True, capture_output=True, cwd=folder)
 
 
 @pytest.fixture(scope="session")
@@ -105,7 +122,7 @@ def server(tmp_path: Path, postgres: Postgres, tarball: Callable[..., Path]) -> 
             archive: Path | None = None,
         ) -> Server:
             found = Server(archive or tarball(version, broken), tmp_path / name, dsn or postgres.database(), env or {})
-            stack.callback(found.stop)
+            stack.callback(found.kill)
             return found
 
         yield make

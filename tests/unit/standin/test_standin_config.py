@@ -158,7 +158,7 @@ def test_the_configuration_can_live_in_the_database(server: Make, postgres: Any)
     target.start()
     target.local("PUT", "/config/patch", {"TeamSettings": {"SiteName": "In rows"}})
     target.local("PUT", "/config/patch", {"TeamSettings": {"SiteName": "In rows"}})
-    name = dsn.rsplit("/", 1)[1].split("?")[0]
+    name = postgres.name(dsn)
     assert postgres.run(name, "SELECT count(*), count(active) FROM configurations") == "2|1"
     assert target.config_file.read_bytes() == shipped
     assert target.restart().local("GET", "/config")["TeamSettings"]["SiteName"] == "In rows"

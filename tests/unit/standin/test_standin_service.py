@@ -81,15 +81,40 @@ def test_without_a_database_it_pings_five_times_and_ends(server: Make, unreachab
 
 
 def test_a_wrong_password_is_told(server: Make, postgres: Any) -> None:
-    dsn = postgres.database().replace("mmuser:", "nobody:")
+    dsn = postgres.database().replace("mmpw", "wrong")
     target = server(dsn=dsn, env={"STANDIN_DATABASE_PAUSE": "0"}).start(wait=False)
     assert target.exit_status(10) == 1
-    assert 'pq: role \\"nobody\\" does not exist' in target.log()
+    assert 'pq: password authentication failed for user \\"mmuser\\"' in target.log()
+
+
+@pytest.mark.parametrize(
+    ("mode", "host", "root", "works"),
+    [
+        ("require", "127.0.0.1", False, True),
+        ("verify-ca", "127.0.0.1", True, True),
+        ("verify-full", "localhost", True, True),
+        ("verify-full", "127.0.0.1", False, False),
+        ("verify-full", "127.0.0.2", True, False),
+        ("prefer", "127.0.0.1", False, False),
+    ],
+)
+def test_tls_to_the_database(server: Make, postgres: Any, mode: str, host: str, root: bool, works: bool) -> None:
+    dsn = postgres.database().replace("127.0.0.1", host).replace("sslmode=disable", f"sslmode={mode}")
+    if root:
+        dsn += f"&sslrootcert={postgres.root}"
+    target = server(dsn=dsn, env={"STANDIN_DATABASE_PAUSE": "0"}).start(wait=works)
+    if works:
+        user = (
+            "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'mmuser' AND datname = '{}'"
+        )
+        assert postgres.run("postgres", user.format(postgres.name(dsn))).startswith("t")
+    else:
+        assert target.exit_status(10) == 1
 
 
 def test_health_while_the_database_is_away_and_back(server: Make, postgres: Any) -> None:
     dsn = postgres.database()
-    name = dsn.rsplit("/", 1)[1].split("?")[0]
+    name = postgres.name(dsn)
     target = server(dsn=dsn).start().make_admin()
     postgres.run("postgres", f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
     postgres.run("postgres", f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
@@ -206,13 +231,8 @@ def test_secrets_are_in_no_log_and_no_table(server: Make, postgres: Any) -> None
     dsn = postgres.database()
     target = server(dsn=dsn).start().make_admin()
     target.admin("PUT", "/config/patch", {"EmailSettings": {"SMTPPassword": "s3cret-smtp"}})
-    name = dsn.rsplit("/", 1)[1].split("?")[0]
-    dump = subprocess.run(
-        ["pg_dump", "--data-only", "-h", "127.0.0.1", "-p", str(postgres.port), "-U", "postgres", name],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+    name = postgres.name(dsn)
+    dump = postgres.tool("pg_dump", "--data-only", name)
     log = target.log() + (target.home / "logs/mattermost.log").read_text(encoding="utf-8")
     for secret in (ADMIN["password"], "mmpw", "s3cret-smtp"):
         assert secret not in dump
