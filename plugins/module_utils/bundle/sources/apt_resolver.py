@@ -67,8 +67,7 @@ class Resolver:
         """A name of the BOM, or the one package that provides it."""
         if self.candidate(name) is not None:
             return name
-        names = {owner for layer in self.layers for owner in layer.index.provided.get(name, ())}
-        providers = sorted(owner for owner in names if self._provides(owner, Relation(name)))
+        providers = sorted(owner for owner in self._providers(name) if self._provides(owner, Relation(name)))
         if len(providers) == 1:
             return providers[0]
         hint = f" It is provided by {', '.join(providers)}: name one of them." if providers else ""
@@ -101,9 +100,9 @@ class Resolver:
         self._needs.extend(Need(tuple(group), name) for group in package.relations(*_NEEDS))
 
     def _meet_single(self, need: Need) -> None:
-        """Alternatives and virtual names wait until all that is certain has been chosen."""
+        """Alternatives, and names that something else may stand for, wait until all that is certain has been chosen."""
         relation = need.alternatives[0]
-        if len(need.alternatives) == 1 and self._suits(relation):
+        if len(need.alternatives) == 1 and not self._providers(relation.name) and self._suits(relation):
             self._choose(relation.name, need.owner)
         else:
             self._later.append(need)
@@ -112,7 +111,7 @@ class Resolver:
         if any(self._is_met(relation) for relation in need.alternatives):
             return
         for relation in need.alternatives:
-            name = relation.name if self._suits(relation) else self._provider(relation)
+            name = self._pick(relation)
             if name:
                 self._choose(name, need.owner)
                 return
@@ -144,20 +143,23 @@ class Resolver:
             return self._suits(relation)
         return any(self._provides(name, relation) for name in self._stands_in.get(relation.name, ()))
 
+    def _providers(self, name: str) -> Set[str]:
+        return {owner for layer in self.layers for owner in layer.index.provided.get(name, ())}
+
     def _provides(self, name: str, relation: Relation) -> bool:
         package = self.candidate(name)
         return package is not None and _stands_for(package, relation)
 
-    def _provider(self, relation: Relation) -> str:
-        """Who provides a virtual name: the most important package, then the first in the alphabet."""
-        names = {name for layer in self.layers for name in layer.index.provided.get(relation.name, ())}
-        fit = [name for name in names - self.exclude if self._provides(name, relation)]
+    def _pick(self, relation: Relation) -> str:
+        """The package of that name, else who provides it: the most important one, then the first in the alphabet."""
+        if self._suits(relation):
+            return relation.name
+        fit = [name for name in self._providers(relation.name) - self.exclude if self._provides(name, relation)]
         return min(fit, key=self._rank, default="")
 
     def _rank(self, name: str) -> Tuple[int, str]:
         package = self.candidate(name)
-        priority = package.fields.get("Priority", "") if package else ""
-        return _IMPORTANCE.get(priority, 4), name
+        return _IMPORTANCE.get(package.fields.get("Priority", "") if package else "", 4), name
 
     def conflicts(self) -> List[str]:
         """Pairs in the closure that cannot be installed on one host. A depot may hold both, so they are only told."""

@@ -174,6 +174,9 @@ def test_virtual_packages(tmp_path: Path) -> None:
     assert names(tmp_path, "a b-mail", pool) == ["a", "b-mail"], "one that is there already"
     assert names(tmp_path, "v", pool) == ["c-mail", "v"], "a version is only met by a provided version"
     assert names(tmp_path, "x", pool) == ["x", "z-mail"]
+    stands_in = "n;1;Depends: lsb (>= 3), init\nlsb;5\ninit;1;Provides: lsb (= {})"
+    assert names(tmp_path, "n", stands_in.format(4)) == ["init", "n"], "what is there anyway may stand in"
+    assert names(tmp_path, "n", stands_in.format(2)) == ["init", "lsb", "n"]
     with pytest.raises(BundleError, match=r"w needs mta \(>= 6\), which no suite has"):
         names(tmp_path, "w", pool)
     with pytest.raises(
