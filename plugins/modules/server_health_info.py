@@ -93,12 +93,13 @@ def judge_unit(state: Dict[str, str]) -> Tuple[Optional[str], bool]:
     """What is missing of the unit, if anything, and whether waiting on can help."""
     if state.get("LoadState") != "loaded":
         return f"systemd knows no such unit ({state.get('LoadState', 'no answer')})", False
+    if state.get("ActiveState") == "active":
+        return None, True
+    # systemd counts restarts since the last start by hand, also those before the unit came up at last.
     restarts = int(state.get("NRestarts") or 0)
     if restarts >= 2 or state.get("ActiveState") == "failed":
         return f"the unit does not stay up ({state.get('Result')}, restarted {restarts} times)", False
-    if state.get("ActiveState") != "active":
-        return f"the unit is {state.get('ActiveState')}", True
-    return None, True
+    return f"the unit is {state.get('ActiveState')}", True
 
 
 def judge_server(socket_path: str) -> Optional[str]:

@@ -34,6 +34,12 @@ def test_a_server_that_is_well(run_module, fake, systemd):
     assert (result["reason"], result["log"]) == ("", [])
 
 
+def test_a_server_that_came_up_after_restarts_is_well(run_module, fake, systemd):
+    systemd("active", restarts=5)
+    fake.routes[("GET", "/system/ping")] = WELL
+    assert run_module("server_health_info", socket_path=fake.socket_path)["healthy"] is True
+
+
 def test_a_unit_that_does_not_stay_up_ends_the_waiting(run_module, fake, systemd, pauses):
     systemd("activating", restarts=2, result="exit-code")
     result = run_module("server_health_info", socket_path=fake.socket_path)
