@@ -5,7 +5,7 @@
 
 MATTERMOST_RELEASE (a URL or a file) selects a real release; else the stand-in is packed. MATTERMOST_UPGRADE may name the
 release to upgrade to; without it the successor is the same release packed anew under a number with a suffix.
-The broken release is the first with its program replaced by one that starts, says why it dies, and dies.
+A plugin of our own goes with them. The broken release is the first with its program replaced by one that starts, says why it dies, and dies.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import configparser
 import gzip
 import hashlib
 import io
+import json
 import os
 import re
 import shutil
@@ -81,6 +82,18 @@ def repack(archive: Path, target: Path, *, replace: dict[str, str] | None = None
                 new.addfile(member, old.extractfile(member) if member.isreg() else None)
 
 
+def plugin(target: Path) -> None:
+    """A plugin that does nothing but run: a web application of one comment."""
+    manifest = json.dumps(
+        {"id": "mil.example.rehearsal", "name": "Rehearsal", "version": "1.0.0", "webapp": {"bundle_path": "main.js"}}
+    )
+    with gzip.GzipFile(target, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as new:
+        for name, text in (("plugin.json", manifest), ("main.js", "// nothing\n")):
+            member = tarfile.TarInfo(f"mil.example.rehearsal/{name}")
+            member.size = len(text)
+            new.addfile(member, io.BytesIO(text.encode()))
+
+
 def main() -> None:
     """Write the releases and releases.ini."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -106,11 +119,14 @@ def main() -> None:
     broken = output / f"broken-{successor.name}"
     broken_number = f"{next_number.split('+')[0]}+broken"
     repack(successor, broken, replace={"bin/mattermost": BROKEN % next_number.split("+")[0]})
+    extra = output / "mil.example.rehearsal-1.0.0.tar.gz"
+    plugin(extra)
     index = configparser.ConfigParser()
     for name, version, archive in (
         ("first", number, first),
         ("next", next_number, successor),
         ("broken", broken_number, broken),
+        ("plugin", "1.0.0", extra),
     ):
         digest = hashlib.sha256(archive.read_bytes()).hexdigest()
         index[name] = {"version": version, "file": archive.name, "sha256": digest}

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -62,6 +63,21 @@ def test_a_mistake_stops_the_play_before_anything_is_touched(variables, said):
     assert run.returncode != 0
     assert said in run.stdout + run.stderr
     assert not re.search(r"changed=[1-9]", run.stdout)
+
+
+def test_rules_that_shut_the_operator_out_take_themselves_back(hosts):
+    before = hosts["proxy"].check_output("nft list table inet mattermost | grep -v packets")
+    run = playbook(str(HERE / "lockout.yml"))
+    assert run.returncode != 0, "the operator was not shut out, so this proves nothing"
+    for _attempt in range(30):
+        if hosts["proxy"].check_output("nft list table inet mattermost | grep -v packets") == before:
+            break
+        time.sleep(1)
+    else:
+        pytest.fail("the old rules did not come back within half a minute")
+    back = playbook("fieldops.mattermost.air_gapped", "--check")
+    assert back.returncode == 0, back.stdout[-2000:]
+    assert re.search(r"^proxy\s.*changed=0 ", back.stdout, re.M), back.stdout[-1500:]
 
 
 def test_a_tampered_medium_is_refused_by_name(tmp_path):

@@ -42,6 +42,16 @@ def test_the_site_answers_and_somebody_logs_in():
     assert connection.getresponse().status == 200
 
 
+def test_the_plugin_that_was_carried_runs(chat):
+    script = (
+        "import http.client,socket,sys\n"
+        "c=http.client.HTTPConnection('localhost');c.sock=socket.socket(socket.AF_UNIX);c.sock.connect('/run/mattermost/local.socket')\n"
+        "c.request('GET','/api/v4/plugins');sys.stdout.write(c.getresponse().read().decode())"
+    )
+    active = json.loads(chat.check_output("python3 -c %s", script))["active"]
+    assert "mil.example.rehearsal" in [plugin["id"] for plugin in active]
+
+
 def test_services_run(chat):
     for name in ("nginx", "postgresql", "mattermost"):
         assert chat.service(name).is_running, chat.check_output("journalctl -u %s -n 30", name)
