@@ -33,7 +33,10 @@ def settings_table(settings: list[dict]) -> list[str]:
     """What the server is told."""
     lines = [row("key", "value", "why", "asked for by"), "|---|---|---|---|"]
     for entry in settings:
-        bounds = [f"from {entry['since']}" if "since" in entry else "", f"until {entry['until']}" if "until" in entry else ""]
+        bounds = [
+            f"from {entry['since']}" if "since" in entry else "",
+            f"until {entry['until']}" if "until" in entry else "",
+        ]
         note = f" ({', '.join(filter(None, bounds))})" if any(bounds) else ""
         value = entry["value"]
         shown = str(value).lower() if isinstance(value, bool) else (f'"{value}"' if isinstance(value, str) else value)

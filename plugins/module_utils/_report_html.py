@@ -126,7 +126,9 @@ def _card(row: Row, hosts: List[str]) -> str:
 def _line(row: Row, hosts: List[str]) -> str:
     note = f'<span class="note">{escape(_asked_by(row))}.{_informs(row)}</span>'
     expected = (
-        f'<span class="note">Expected: {escape(row.expected)}</span>' if row.expected not in ("", row.found, row.title) else ""
+        f'<span class="note">Expected: {escape(row.expected)}</span>'
+        if row.expected not in ("", row.found, row.title)
+        else ""
     )
     evidence = f'<span class="note">{escape("; ".join(row.evidence))}</span>' if row.evidence else ""
     remedy = f'<span class="mended">To mend it: {escape(row.remedy)}</span>' if row.verdict in (FAIL, ERROR) else ""

@@ -10,8 +10,11 @@ import fnmatch
 import ipaddress
 from typing import Iterable, Optional
 
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+try:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+except ImportError:
+    x509 = None
 
 Now = Optional[datetime.datetime]
 
@@ -20,6 +23,10 @@ def certificate_problems(
     certificate: str, private_key: str, *, names: Iterable[str], variable: str, now: Now = None
 ) -> list[str]:
     """What is wrong with the pair for these names; the sentences name VARIABLE_certificate and VARIABLE_private_key."""
+    if x509 is None:
+        return [
+            f"{variable}_certificate cannot be read: Ansible's Python on the control node has no library cryptography; install it there."
+        ]
     try:
         chain = x509.load_pem_x509_certificates(certificate.encode())
     except ValueError:
