@@ -116,6 +116,12 @@ bundles:
   description: For each bundle of the depot its version, when it was made, when it expires, the sha256 of its root, and who signed it.
   returned: success
   type: dict
+repositories:
+  description: Names of the apt repositories of the depot.
+  returned: success
+  type: list
+  elements: str
+  sample: [debian-12, debian-13]
 files:
   description: The files of the depot. The path is below the URL under which the depot is served.
   returned: success
@@ -208,6 +214,7 @@ def main() -> None:
         public_key=public_key,
         key_created=created,
         bundles=result.bundles,
+        repositories=result.repositories,
         files=result.files,
         objects_copied=result.objects_copied,
         bytes_copied=result.bytes_copied,

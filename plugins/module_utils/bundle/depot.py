@@ -34,6 +34,7 @@ class DepotResult:
     objects_copied: int
     bytes_copied: int
     bundles: Dict[str, Any]
+    repositories: List[str]
     files: List[Dict[str, Any]]
     changes: List[Dict[str, Any]] = field(default_factory=list)
     before: str = ""
@@ -149,6 +150,7 @@ class Depot:
             objects_copied=copied[0],
             bytes_copied=copied[1],
             bundles=told,
+            repositories=sorted({group.name for bundle in bundles.values() for group in bundle.lock.repositories}),
             files=told_files([item for _name, bundle in sorted(bundles.items()) for item in bundle.lock.items]),
             changes=changes,
             before="".join(summary(bundle.lock) for _name, bundle in sorted(held.items())),
@@ -209,7 +211,7 @@ def _hold(volume: Opened) -> Held:
         "root": volume.root_sha256,
         "signers": list(volume.signers),
     }
-    return Held(volume.lock, facts, documents_of(volume.path))
+    return Held(volume.lock, facts, volume.documents)
 
 
 def _refuse_rollback(volume: Opened, held: Dict[str, Held]) -> None:

@@ -179,6 +179,6 @@ def told_files(items: Sequence[Item]) -> List[Dict[str, Any]]:
 
 
 def documents_of(path: str) -> Dict[str, bytes]:
-    """The signed documents of a volume, or of a bundle kept in a generation."""
+    """The signed documents of a bundle as a generation keeps them."""
     names = (manifest.ROOT, manifest.SIGNATURE, manifest.LOCK)
     return {name: fsutil.read_plain(os.path.join(path, name)) for name in names}

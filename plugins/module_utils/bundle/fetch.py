@@ -20,6 +20,8 @@ T = TypeVar("T")
 _VALIDATORS = {"etag": "ETag", "last_modified": "Last-Modified"}
 _QUESTIONS = {"etag": "If-None-Match", "last_modified": "If-Modified-Since"}
 
+_NO_HEAD = (403, 405, 501)  # servers that know only GET, or sign their URLs for it
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -142,7 +144,7 @@ class Client:
         return Fetched(digest.hexdigest(), total, _validators(answer), resumed=held > 0)
 
     def _get(self, url: str, questions: Mapping[str, str], limit: int, missing_ok: bool) -> Reply:
-        answer = self.transport.ask("GET", url, questions, missing_ok=missing_ok)
+        answer = self.transport.ask("GET", url, questions, also=(404,) if missing_ok else ())
         body = answer.read(limit + 1)
         if len(body) > limit:
             self.transport.drop()
@@ -154,8 +156,10 @@ class Client:
         return Reply(answer.status, body, _validators(answer))
 
     def _head(self, url: str) -> Tuple[Optional[int], Mapping[str, str]]:
-        answer = self.transport.ask("HEAD", url, {})
+        answer = self.transport.ask("HEAD", url, {}, also=_NO_HEAD)
         answer.read()
+        if answer.status in _NO_HEAD:
+            return None, {}
         length = answer.headers.get("Content-Length", "")
         return (int(length) if length.isdigit() else None), _validators(answer)
 

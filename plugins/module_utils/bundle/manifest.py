@@ -94,7 +94,7 @@ class Index:
     def parse(cls, data: bytes, what: str) -> Index:
         document = fsutil.load_object(data, what)
         try:
-            objects = {sha256: size for sha256, size in document["objects"]}
+            objects = dict(document["objects"])
             files = {path: (sha256, size) for path, sha256, size in document["files"]}
             index = cls(document["bundle"], document["version"], document["volume"], objects, files)
         except (TypeError, KeyError, ValueError) as error:

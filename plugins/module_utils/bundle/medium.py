@@ -8,7 +8,7 @@ import glob
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Sequence, Tuple
 
 from . import fsutil, manifest
 from .errors import BundleError, told_plainly
@@ -54,6 +54,7 @@ class Opened:
     index: Index
     lock: Lock
     signers: Tuple[str, ...]
+    documents: Dict[str, bytes]  # root, signature and lock as they were verified
 
     def object_path(self, sha256: str) -> str:
         return os.path.join(self.path, object_path(sha256))
@@ -124,18 +125,20 @@ def open_volume(path: str, keyring: Keyring, *, now: float, allow_expired: bool 
             f"{os.path.join(path, manifest.INDEX)} is damaged, or of another bundle: the signed root does not name it."
         )
     index = Index.parse(index_data, os.path.join(path, manifest.INDEX))
-    lock = _read_lock(path, root)
+    lock_data = _read_lock(path, root)
+    lock = Lock.parse(lock_data, os.path.join(path, manifest.LOCK))
     if (index.bundle, index.version, index.volume) != (root.name, root.version, named[0].name):
         raise BundleError(f"The index of {path} is of another bundle than its root.")
-    return Opened(path, root, fsutil.sha256_bytes(root_data), index, lock, tuple(signers))
+    documents = {manifest.ROOT: root_data, manifest.SIGNATURE: signature, manifest.LOCK: lock_data}
+    return Opened(path, root, fsutil.sha256_bytes(root_data), index, lock, tuple(signers), documents)
 
 
-def _read_lock(path: str, root: Root) -> Lock:
+def _read_lock(path: str, root: Root) -> bytes:
     where = os.path.join(path, manifest.LOCK)
     data = fsutil.read_plain(where)
     if fsutil.sha256_bytes(data) != root.lock:
         raise BundleError(f"{where} is damaged: the signed root names another content.")
-    return Lock.parse(data, where)
+    return data
 
 
 @dataclass(frozen=True)
@@ -147,16 +150,14 @@ class Inspection:
 
 
 @told_plainly
-def inspect(
-    path: str, keyring: Keyring, *, now: float, allow_expired: bool = False, full: Optional[bool] = True
-) -> Inspection:
-    """Every volume of one bundle at a path, verified; full=None leaves the objects to whoever copies them."""
+def inspect(path: str, keyring: Keyring, *, now: float, allow_expired: bool = False, full: bool = True) -> Inspection:
+    """Every volume of one bundle at a path, verified. Without full, objects are left to whoever hashes them while copying."""
     opened = [open_volume(volume, keyring, now=now, allow_expired=allow_expired) for volume in find_volumes(path)]
     roots = {volume.root_sha256: volume.root for volume in opened}
     if len(roots) > 1:
         names = ", ".join(f"{root.name} version {root.version}" for root in roots.values())
         raise BundleError(f"{path} holds several bundles ({names}); name the directory of one.")
     for volume in opened:
-        volume.check(full=bool(full)).refuse(volume.path)
+        volume.check(full=full).refuse(volume.path)
     there = {volume.index.volume for volume in opened}
     return Inspection(opened, [volume.name for volume in opened[0].root.volumes if volume.name not in there])

@@ -102,12 +102,11 @@ class Keyring:
         return text, self.verify_detached(text, signature, what=what)
 
     def _run_verifier(self, rings: List[str], signature: str, signed: str, what: str) -> List[str]:
+        keyrings = [part for ring in rings for part in ("--keyring", ring)]
         if shutil.which("gpgv"):
-            keyrings = [part for ring in rings for part in ("--keyring", ring)]
             done = _run(["gpgv", "--status-fd", "1", *keyrings, signature, signed])
             good, why = _read_status(done.stdout), done.stderr
         elif shutil.which("sqv"):
-            keyrings = [part for ring in rings for part in ("--keyring", ring)]
             done = _run(["sqv", *keyrings, "--", signature, signed])
             good = done.stdout.split() if done.returncode == 0 else []
             why = done.stderr

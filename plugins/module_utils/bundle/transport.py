@@ -59,7 +59,7 @@ class Transport:
         self._proxies = urllib.request.getproxies()
 
     def ask(
-        self, method: str, url: str, headers: Mapping[str, str], *, missing_ok: bool = False
+        self, method: str, url: str, headers: Mapping[str, str], *, also: Tuple[int, ...] = ()
     ) -> http.client.HTTPResponse:
         """One request, redirections followed; every status a caller cannot use is an error."""
         asked = url
@@ -68,7 +68,7 @@ class Transport:
             if answer.status in _WANTED:
                 return answer
             answer.read()
-            if answer.status == 404 and missing_ok:
+            if answer.status in also:
                 return answer
             if answer.status in _TRANSIENT:
                 raise TransientError(f"the server answered HTTP {answer.status} {answer.reason}")

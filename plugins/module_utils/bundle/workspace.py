@@ -81,9 +81,9 @@ class Workspace:
     def keep(self, data: bytes) -> str:
         return self.fresh.add_bytes(data)
 
-    def fetch(self, url: str, *, sha256: str, size: Optional[int]) -> str:
+    def fetch(self, url: str, *, sha256: str, size: int) -> str:
         """A pinned object, fetched unless it is there. Returns its path."""
-        path = self.locate(sha256, size) if size is not None else None
+        path = self.locate(sha256, size)
         if path is None:
             part = self.fresh.part(sha256)
             self.client.download(url, part, sha256=sha256, size=size)

@@ -87,7 +87,8 @@ class AptResolver:
         """Fetch and verify the metadata of one suite. A mirror that lags does not take us back."""
         base = f"{source.uri}/dists/{suite}"
         url = f"{base}/InRelease"
-        before = self.workspace.memory.get(url, {}).get("sha256", "")
+        memory = self.workspace.memory
+        before = memory.get(url, {})
         data = self.workspace.fetch_small(url, missing_ok=True)
         if data is None:
             return self._open_detached(source, suite, base)
@@ -99,8 +100,9 @@ class AptResolver:
             default_keyrings=self.host.default_keyrings(),
         )
         release = verify(data)
-        held = self.workspace.read(before) if before else None
+        held = self.workspace.read(before.get("sha256", ""))
         if held is not None and apt_release.is_stale(data, held):
+            memory[url] = before
             data, release = held, verify(held)
         self._check(release)
         return Suite(source, release, self.workspace.keep(data), len(data), url)

@@ -438,9 +438,10 @@ def test_a_mirror_that_lags_does_not_take_us_back(side: Side) -> None:
     side.upstream.publish()
     assert side.lock().lock.items[0].version == "2.0"
     (side.upstream.root / "debian/dists/bookworm/InRelease").write_bytes(old)
-    result = side.lock()
-    assert not result.changed
-    assert result.lock.items[0].version == "2.0"
+    for _time in range(2):
+        result = side.lock()
+        assert not result.changed
+        assert result.lock.items[0].version == "2.0"
 
 
 def test_suites_that_are_not_automatic() -> None:

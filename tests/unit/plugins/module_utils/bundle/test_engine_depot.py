@@ -61,6 +61,7 @@ def test_a_generation(made: Side) -> None:
     assert told["bundles"]["site"]["signers"] == [made.keys["bundle"].fingerprint]
     assert told["repositories"][0]["packages"] == 1
     assert told["files"] == result.files
+    assert result.repositories == ["debian-12"]
     assert result.files[0]["path"] == "files/files/server.tar.gz"
     deb = current(made) / "apt/debian-12/pool/app_1.0-2_amd64.deb"
     assert deb.stat().st_nlink == 2
