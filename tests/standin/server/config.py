@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import json
 import threading
+from pathlib import Path
 from typing import Any, Callable
 
 from server import gojson
@@ -105,6 +106,7 @@ class Config:
             text = self._backing.read()
             try:
                 partial = self.settings.accept(json.loads(text)) if text else {}
+                partial = _merge(self._custom_defaults(), partial)
             except WrongType as error:
                 raise ConfigError(f"parsing error: {error}") from error
             except json.JSONDecodeError as error:
@@ -125,6 +127,17 @@ class Config:
             self._stored, self._effective = stored, effective
         if changed:
             self._tell()
+
+    def _custom_defaults(self) -> dict[str, Any]:
+        """What MM_CUSTOM_DEFAULTS_PATH names, under the stored configuration: at the start only, not when it is read again."""
+        path = self._environment.get("MM_CUSTOM_DEFAULTS_PATH")
+        if not path or self._stored:
+            return {}
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"unable to open custom defaults file at {path!r}: {error.strerror}") from error
+        return self.settings.accept(json.loads(text))
 
     def replace(self, new: dict[str, Any], *, update: bool) -> None:
         """Put a whole configuration in force and store it, without what the environment sets."""
@@ -175,6 +188,15 @@ class Config:
     def _tell(self) -> None:
         for listener in self.listeners:
             listener(self._effective)
+
+
+def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    """Both, section by section; where both have a key, the one on top."""
+    merged = dict(base)
+    for key, value in top.items():
+        below = base.get(key)
+        merged[key] = _merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
 
 
 def _fix(config: dict[str, Any]) -> None:

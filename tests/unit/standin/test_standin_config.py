@@ -44,6 +44,16 @@ def test_a_small_file_is_filled_up_with_the_defaults_of_an_update(server: Make) 
     assert stored["ServiceSettings"]["SessionLengthWebInHours"] == 4320
 
 
+def test_custom_defaults_lie_under_what_is_stored(server: Make, tmp_path: Path) -> None:
+    defaults = tmp_path / "defaults.json"
+    defaults.write_text('{"TeamSettings": {"SiteName": "Ours", "MaxUsersPerTeam": 7}}', encoding="utf-8")
+    target = server(env={"MM_CUSTOM_DEFAULTS_PATH": str(defaults)})
+    target.config_file.write_text('{"TeamSettings": {"SiteName": "Mine"}}', encoding="utf-8")
+    target.start()
+    stored = target.config()["TeamSettings"]
+    assert (stored["SiteName"], stored["MaxUsersPerTeam"]) == ("Mine", 7)
+
+
 def test_an_absent_file_is_made_readable_by_all(server: Make) -> None:
     target = server()
     target.config_file.unlink()
