@@ -113,7 +113,7 @@ class Keyring:
         else:
             raise BundleError(f"Cannot check the signature of {what}: install gpgv (or sqv) on this machine.")
         if not good:
-            reason = "; ".join(line.strip() for line in why.splitlines() if line.strip()) or "no usable signature"
+            reason = "; ".join(line.strip(" .") for line in why.splitlines() if line.strip()) or "no usable signature"
             raise BundleError(f"The signature of {what} is not good for any key of {self.what}: {reason}.")
         return good
 
