@@ -110,7 +110,7 @@ def judge_server(socket_path: str) -> Optional[str]:
         with Client(Connection(socket_path=socket_path, timeout=10), retries=0) as client:
             answer: Dict[str, Any] = client.get("/system/ping", tried="ask the server for its health", query=query)
     except MattermostError as error:
-        return str(error)
+        return str(error).rstrip(".")
     parts = ("status", "database_status", "filestore_status")
     bad = [f"{part.replace('_', ' ')} {answer[part]}" for part in parts if answer.get(part, "OK") != "OK"]
     return f"the server reports {', '.join(bad)}" if bad else None
@@ -152,8 +152,9 @@ def main() -> None:
     found = wait(module)
     if module.params["required"] and not found["healthy"]:
         lines = "\n  ".join(found["log"]) or "(its journal is empty)"
+        reason = found["reason"] if found["reason"].endswith("?") else found["reason"] + "."
         module.fail_json(
-            msg=f"{module.params['unit']} is not well after {found['seconds']} seconds: {found['reason']}. Its own last lines:\n  {lines}\n"
+            msg=f"{module.params['unit']} is not well after {found['seconds']} seconds: {reason} Its own last lines:\n  {lines}\n"
             "Mend what they name (mostly the database's address, its password, or a directory), then run again.",
             **found,
         )
