@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
 """Compare each role's argument_specs with its defaults: same names, same values, nothing undocumented."""

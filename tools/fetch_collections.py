@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
-"""Unpack the collections we stand on out of the PyPI package `ansible`: fetch_collections.py DIRECTORY"""
+"""Unpack the collections we stand on out of the PyPI package `ansible`: python3 fetch_collections.py DIRECTORY"""
 
 from __future__ import annotations
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
 """Write the documentation that is made from data: make_docs.py [--check]
@@ -83,7 +82,7 @@ def main() -> int:
         else:
             target.write_text(text)
     if stale:
-        print(f"out of date: {', '.join(stale)}; run tools/make_docs.py")
+        print(f"out of date: {', '.join(stale)}; run python3 tools/make_docs.py")
     return 1 if stale else 0
 
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
 """Lay out the Mattermost releases a rehearsal needs: the first, its successor, and one that never becomes healthy.

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
 """Pack the stand-in as a release tarball of the Mattermost server. Same arguments, same bytes."""
@@ -73,7 +72,8 @@ def _static_files() -> Files:
 
 def _mmctl(version: str) -> bytes:
     text = (HERE / "mmctl.py").read_text(encoding="utf-8")
-    return re.sub(r'^VERSION = ".*"$', f'VERSION = "{version}"', text, flags=re.M).encode()
+    text = re.sub(r'^VERSION = ".*"$', f'VERSION = "{version}"', text, flags=re.M)
+    return f"#!/usr/bin/env python3\n{text}".encode()
 
 
 def _program(release: Release, wheels: Path) -> bytes:

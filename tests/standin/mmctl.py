@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
 """The part of mmctl that the collection and its tests use, over the local-mode socket of the stand-in."""

@@ -8,7 +8,7 @@ import json
 import re
 import subprocess
 import time
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 import pytest
 from conftest import HERE, WORK, effective_settings, playbook

@@ -106,7 +106,10 @@ def test_the_database_is_right(hosts):
     host = hosts["database"]
     if not host.exists("sudo"):
         query = query.replace("sudo", "runuser")
-    ask = lambda sql: host.check_output(query, sql)  # noqa: E731
+
+    def ask(sql):
+        return host.check_output(query, sql)
+
     assert int(ask("show server_version_num")) >= 140000
     assert ask("show password_encryption") == "scram-sha-256"
     assert (

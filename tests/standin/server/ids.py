@@ -13,7 +13,7 @@ _ID = re.compile(r"[a-z0-9]{26}")
 
 
 def new_id(length: int = 26) -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    return "".join(secrets.choice(_ALPHABET) for _place in range(length))
 
 
 def is_id(value: object) -> bool:

@@ -17,11 +17,11 @@ from cryptography.x509.oid import NameOID
 
 NOW = datetime.datetime(2030, 6, 1, tzinfo=datetime.timezone.utc)
 DAY = datetime.timedelta(days=1)
-NAMES = [
+NAMES = (
     x509.DNSName("chat.example.com"),
     x509.DNSName("*.sites.example.com"),
     x509.IPAddress(ipaddress.ip_address("10.0.5.9")),
-]
+)
 
 
 def make(
