@@ -94,18 +94,14 @@ def _topology(given: dict[str, Any]) -> list[str]:
 def _carried(given: dict[str, Any]) -> list[str]:
     problems = []
     if given["groups"].get("mattermost_depot"):
-        if not given["media"]:
-            problems.append(
-                "air_gapped_media is empty; give the directories on the depot where the bundle's media are mounted."
-            )
         for path in given["media"]:
             if not str(path).startswith("/"):
                 problems.append(f"air_gapped_media has {path!r}; give an absolute path on the depot.")
-        if not given["bundle_key"]:
+        if given["media"] and not given["bundle_key"]:
             problems.append(
                 "air_gapped_bundle_key is empty; give the file on this control node with the public key that signs bundles."
             )
-        elif not given["bundle_key_exists"]:
+        elif given["media"] and not given["bundle_key_exists"]:
             problems.append(f"air_gapped_bundle_key is {given['bundle_key']}, which is no file on this control node.")
     else:
         if urlsplit(given["release_url"]).scheme not in ("http", "https"):
@@ -132,7 +128,11 @@ def _addresses(given: dict[str, Any]) -> list[str]:
     seen: dict[str, str] = {}
     for member in given["members"]:
         address = str(member["address"])
-        if not _is_address(address):
+        if ":" in address:
+            problems.append(
+                f"{member['name']} has the IPv6 address {address}; give its IPv4 address, IPv6 is not supported yet."
+            )
+        elif not _is_address(address):
             problems.append(
                 f"{member['name']} has the address {address!r}, which is a name; give air_gapped_address as an IP address: firewalls know no names."
             )
@@ -173,17 +173,24 @@ def _secrets(given: dict[str, Any]) -> list[str]:
     return problems
 
 
+def _at(tree: Any, path: list[str]) -> Any:
+    """The value at a path, or None."""
+    for step in path:
+        tree = tree.get(step) if isinstance(tree, dict) else None
+    return tree
+
+
 def _settings(given: dict[str, Any]) -> list[str]:
     """The scenario's settings may be changed only by name and with a reason."""
     problems = []
-    ours = {entry["key"]: entry for entry in given["settings"]}
-    for section, keys in given["settings_extra"].items():
-        for key, value in keys.items() if isinstance(keys, dict) else ():
-            name = f"{section}.{key}"
-            accepted = ours.get(name, {}).get("accept")
-            if name in ours and ours[name]["value"] != value and not (accepted and re.search(accepted, str(value))):
+    ours = {entry["key"] for entry in given["settings"]}
+    for variable, extra in given["settings_extra"].items():
+        for entry in given["settings"]:
+            value = _at(extra, entry.get("path") or entry["key"].split("."))
+            accepted = "accept" in entry and re.search(entry["accept"], str(value))
+            if value is not None and value != entry["value"] and not accepted:
                 problems.append(
-                    f"air_gapped_settings_extra sets {name} to {value!r}, which the air gap forbids ({ours[name]['why']}). "
+                    f"{variable} sets {entry['key']} to {value!r}, which the air gap forbids ({entry['why']}). "
                     "Take it out, or name it in air_gapped_exceptions with a reason."
                 )
     for number, entry in enumerate(given["exceptions"]):
@@ -256,7 +263,8 @@ def air_gapped_flows(members: list[Member], this: str, options: dict[str, Any]) 
         add("depot_in", "in", [depot_port], everyone, "packages and files for the site")
     add("depot_out", "out", [depot_port], of("mattermost_depot"), "packages and files from the depot")
     if options["release_url"]:
-        host, port = urlsplit(options["release_url"]).hostname or "", urlsplit(options["release_url"]).port or 443
+        url = urlsplit(options["release_url"])
+        host, port = url.hostname or "", url.port or (80 if url.scheme == "http" else 443)
         add("mirror_out", "out", [port], [host] if _is_address(host) else [], "the mirror that stands already")
     if "mattermost_database" in me["components"]:
         add("database_in", "in", [int(options["database_port"])], of("mattermost_server"), "the servers alone")

@@ -78,7 +78,8 @@ GOOD = {
     "uid": 2000,
     "depot_port": 443,
     "settings": SETTINGS,
-    "settings_extra": {},
+    "settings_extra": {"air_gapped_settings_extra": {}, "mattermost_server_settings_extra": {}},
+    "flows_extra": [],
     "exceptions": [],
 }
 
@@ -102,7 +103,6 @@ def test_nothing_is_wrong_with_good_input() -> None:
         ({"play_hosts": ["server1"]}, "does not run on depot, database, server2, proxy"),
         ({"groups": {**GOOD["groups"], "mattermost_proxy": ["depot"]}}, "give air_gapped_depot_port another"),
         ({"uid": 0}, "give air_gapped_uid"),
-        ({"media": []}, "air_gapped_media is empty"),
         ({"media": ["media/bundle"]}, "give an absolute path on the depot"),
         ({"bundle_key": ""}, "air_gapped_bundle_key is empty"),
         ({"bundle_key_exists": False}, "which is no file on this control node"),
@@ -140,8 +140,8 @@ def test_nothing_is_wrong_with_good_input() -> None:
         ({"passwords_differ": False}, "are the same; choose two"),
         ({"own_pki": True}, "depot has no air_gapped_tls_certificate"),
         (
-            {"settings_extra": {"ServiceSettings": {"EnableLinkPreviews": True}}},
-            "sets ServiceSettings.EnableLinkPreviews to True, which the air gap forbids (a preview fetches the linked page)",
+            {"settings_extra": {"air_gapped_settings_extra": {"ServiceSettings": {"EnableLinkPreviews": True}}}},
+            "air_gapped_settings_extra sets ServiceSettings.EnableLinkPreviews to True, which the air gap forbids (a preview fetches the linked page)",
         ),
         (
             {"exceptions": [{"key": "EmailSettings.SendEmailNotifications", "value": True}]},
@@ -161,7 +161,7 @@ def test_each_mistake_has_its_one_sentence(change: dict, said: str) -> None:
 
 
 def test_all_mistakes_come_at_once() -> None:
-    given = {**copy.deepcopy(GOOD), "version": "x", "media": [], "passwords_differ": False}
+    given = {**copy.deepcopy(GOOD), "version": "x", "media": ["m"], "passwords_differ": False}
     assert len(filters.air_gapped_problems(given)) == 3
 
 
