@@ -45,8 +45,8 @@ def host(tmp_path: Any) -> FakeHost:
         ({"sources.list.d/depot.sources": STANZA}, (PASS, f"{DEPOT}/apt/bookworm")),
         ({"sources.list": "# " + SIGNED, "sources.list.d/x.list": ""}, (FAIL, "no source is enabled")),
         (
-            {"sources.list.d/a.list": SIGNED + "deb http://deb.debian.org/debian bookworm main\n"},
-            (FAIL, "http://deb.debian.org/debian in /etc/apt/sources.list.d/a.list"),
+            {"sources.list.d/a.list": SIGNED + "deb http://mirror.example.org/debian bookworm main\n"},
+            (FAIL, "http://mirror.example.org/debian in /etc/apt/sources.list.d/a.list"),
         ),
         (
             {"sources.list": f"deb {DEPOT}0/apt bookworm main\n"},
@@ -61,7 +61,10 @@ def host(tmp_path: Any) -> FakeHost:
                 "http://one in /etc/apt/sources.list.d/d.sources, http://user:********@two in /etc/apt/sources.list.d/d.sources",
             ),
         ),
-        ({"sources.list.d/d.save": "deb http://deb.debian.org/debian bookworm main\n"}, (FAIL, "no source is enabled")),
+        (
+            {"sources.list.d/d.save": "deb http://mirror.example.org/debian bookworm main\n"},
+            (FAIL, "no source is enabled"),
+        ),
         ({"sources.list.d/e.sources": " stray\n"}, (FAIL, "no source is enabled")),
     ],
 )
@@ -119,7 +122,7 @@ POLICY = f"""nginx:
   Candidate: 1.22.1-10
   Version table:
      1.22.1-10 500
-        500 http://deb.debian.org/debian bookworm/main amd64 Packages
+        500 http://mirror.example.org/debian bookworm/main amd64 Packages
  *** 1.22.1-9 500
         500 {DEPOT}/apt/bookworm bookworm/main amd64 Packages
         100 /var/lib/dpkg/status
