@@ -119,7 +119,7 @@ repositories:
     packages:
       description: Number of packages.
       type: int
-items:
+contents:
   description: Everything that is carried, with name, kind, version, size, sha256, source and proof of origin.
   returned: success
   type: list
@@ -175,7 +175,7 @@ def main() -> None:
             }
             for repository in first.lock.repositories
         ],
-        items=[asdict(item) for item in first.lock.items],
+        contents=[asdict(item) for item in first.lock.items],
     )
 
 

@@ -82,7 +82,7 @@ version:
   returned: success
   type: int
   sample: 20261123124233
-items:
+counts:
   description: Number of items of each kind.
   returned: success
   type: dict
@@ -169,7 +169,7 @@ def main() -> None:
         path=path,
         name=lock.name,
         version=lock.version,
-        items=dict(Counter(item.kind for item in lock.items)),
+        counts=dict(Counter(item.kind for item in lock.items)),
         bytes=sum(size for size, _url in lock.objects().values()),
         bytes_missing=result.bytes_missing,
         changes=[change.told() for change in result.changes],

@@ -40,7 +40,7 @@ def test_what_it_holds(given: Dict[str, Any], run_module: Run, side: Side, check
     assert result["repositories"] == [
         {"name": "debian-12", "release": "bookworm", "architecture": "amd64", "packages": 1}
     ]
-    assert [item["name"] for item in result["items"]] == ["app", "x"]
+    assert [item["name"] for item in result["contents"]] == ["app", "x"]
     assert sorted(side.top.rglob("*")) == before
 
 
@@ -62,6 +62,6 @@ def test_it_fails_closed_and_names_the_piece(given: Dict[str, Any], run_module: 
     result = run_module("bundle_info", **given)
     assert result["failed"] is True
     assert f"missing: objects/sha256/{victim.name[:2]}/{victim.name}" in result["msg"]
-    assert "items" not in result
+    assert "contents" not in result
     given["keyring"] = side.keys["stranger"].public_key().decode()
     assert "No public key" in run_module("bundle_info", **given)["msg"]

@@ -39,7 +39,7 @@ def given(side: Side) -> Dict[str, Any]:
 def test_a_new_lock(given: Dict[str, Any], run_module: Run) -> None:
     result = run_module("bundle_lock", **given)
     assert result["changed"] is True
-    assert (result["name"], result["items"]) == ("site", {"apt": 3, "file": 1})
+    assert (result["name"], result["counts"]) == ("site", {"apt": 3, "file": 1})
     assert result["bytes"] > result["bytes_missing"] > 0
     assert result["changes"][0]["text"] == "added app (debian-12) 1.0, 8.0 kB"
     assert result["warnings_of_sources"] == ["app and other cannot be installed on the same host."]
@@ -61,7 +61,7 @@ def test_check_mode(given: Dict[str, Any], run_module: Run) -> None:
 
 def test_several_boms(given: Dict[str, Any], run_module: Run, side: Side) -> None:
     more = {"name": "more", "files": [side.file("y", b"data")]}
-    assert run_module("bundle_lock", **{**given, "bom": [given["bom"], more]})["items"] == {"apt": 3, "file": 2}
+    assert run_module("bundle_lock", **{**given, "bom": [given["bom"], more]})["counts"] == {"apt": 3, "file": 2}
 
 
 def test_mistakes_and_failures_are_messages(given: Dict[str, Any], run_module: Run) -> None:
