@@ -79,6 +79,7 @@ from ansible_collections.fieldops.mattermost.plugins.module_utils._client import
 from ansible_collections.fieldops.mattermost.plugins.module_utils._errors import MattermostError
 
 PAUSE = 1.0
+GRACE = 5.0  # a queued start finds the unit as its last run left it
 LINES = 12
 
 
@@ -89,15 +90,16 @@ def unit_state(module: AnsibleModule, unit: str) -> Dict[str, str]:
     return dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
 
 
-def judge_unit(state: Dict[str, str]) -> Tuple[Optional[str], bool]:
-    """What is missing of the unit, if anything, and whether waiting on can help."""
+def judge_unit(state: Dict[str, str], *, restarts: int, waited: float) -> Tuple[Optional[str], bool]:
+    """What is missing of the unit, if anything, and whether waiting on can help.
+
+    restarts are those since the waiting began: systemd goes on counting from an earlier start until it carries out the new one.
+    """
     if state.get("LoadState") != "loaded":
         return f"systemd knows no such unit ({state.get('LoadState', 'no answer')})", False
     if state.get("ActiveState") == "active":
         return None, True
-    # systemd counts restarts since the last start by hand, also those before the unit came up at last.
-    restarts = int(state.get("NRestarts") or 0)
-    if restarts >= 2 or state.get("ActiveState") == "failed":
+    if restarts >= 2 or (state.get("ActiveState") == "failed" and waited >= GRACE):
         return f"the unit does not stay up ({state.get('Result')}, restarted {restarts} times)", False
     return f"the unit is {state.get('ActiveState')}", True
 
@@ -125,9 +127,12 @@ def last_lines(module: AnsibleModule, unit: str) -> List[str]:
 
 def wait(module: AnsibleModule) -> Dict[str, Any]:
     """Ask until all is well, the time is over, or waiting is in vain."""
-    unit, start = module.params["unit"], time.monotonic()
+    unit, start, base = module.params["unit"], time.monotonic(), None
     while True:
-        reason, hope = judge_unit(unit_state(module, unit))
+        state, waited = unit_state(module, unit), time.monotonic() - start
+        count = int(state.get("NRestarts") or 0)
+        base = count if base is None else min(base, count)
+        reason, hope = judge_unit(state, restarts=count - base, waited=waited)
         if reason is None:
             reason = judge_server(module.params["socket_path"])
         seconds = time.monotonic() - start

@@ -40,18 +40,32 @@ def test_a_server_that_came_up_after_restarts_is_well(run_module, fake, systemd)
     assert run_module("server_health_info", socket_path=fake.socket_path)["healthy"] is True
 
 
-def test_a_unit_that_does_not_stay_up_ends_the_waiting(run_module, fake, systemd, pauses):
-    systemd("activating", restarts=2, result="exit-code")
+def test_a_unit_that_does_not_stay_up_ends_the_waiting(run_module, fake, systemd, monkeypatch):
+    counts = iter([0, 1, 2])
+    systemd("activating", result="exit-code")
+    monkeypatch.setattr("time.sleep", lambda _pause: systemd("activating", restarts=next(counts), result="exit-code"))
     result = run_module("server_health_info", socket_path=fake.socket_path)
     assert result["failed"]
     assert "does not stay up (exit-code, restarted 2 times)" in result["msg"]
     assert "cannot reach the database" in result["msg"]
-    assert pauses == []
+
+
+def test_restarts_of_an_earlier_start_do_not_count(run_module, fake, systemd, monkeypatch):
+    fake.routes[("GET", "/system/ping")] = WELL
+    systemd("inactive", restarts=7)
+    monkeypatch.setattr("time.sleep", lambda _pause: systemd("active"))
+    assert run_module("server_health_info", socket_path=fake.socket_path)["healthy"] is True
+
+
+def test_a_unit_that_systemd_gave_up_ends_the_waiting(run_module, fake, systemd, monkeypatch):
+    monkeypatch.setattr("ansible_collections.fieldops.mattermost.plugins.modules.server_health_info.GRACE", 0.0)
+    systemd("failed", result="start-limit-hit")
+    assert "does not stay up (start-limit-hit" in run_module("server_health_info", socket_path=fake.socket_path)["msg"]
 
 
 def test_secrets_in_the_log_are_masked(run_module, fake, systemd):
-    systemd("failed", result="exit-code")
-    result = run_module("server_health_info", socket_path=fake.socket_path, conceal=["s3cret-password"])
+    systemd("activating", result="exit-code")
+    result = run_module("server_health_info", socket_path=fake.socket_path, timeout=0, conceal=["s3cret-password"])
     assert "s3cret-password" not in str(result)
 
 
