@@ -119,8 +119,8 @@ def judge_server(socket_path: str) -> Optional[str]:
 
 
 def last_lines(module: AnsibleModule, unit: str) -> List[str]:
-    """The unit's own last words."""
-    command = ["journalctl", f"--unit={unit}", f"--lines={LINES}", "--output=cat", "--no-pager"]
+    """The last words of the unit's own processes, without what systemd says about them."""
+    command = ["journalctl", f"_SYSTEMD_UNIT={unit}", f"--lines={LINES}", "--output=cat", "--no-pager"]
     _rc, out, _err = module.run_command(command)
     return out.splitlines()
 
