@@ -106,7 +106,13 @@ def effective_settings(host: Any) -> dict[str, Any]:
 def playbook(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a playbook of the collection against the scenario's inventory, as an operator would."""
     command = ["ansible-playbook", "-i", str(HERE / "inventory"), *arguments]
-    env = {**os.environ, "ANSIBLE_PIPELINING": "true", "ANSIBLE_FORKS": "10"}
+    env = {
+        **os.environ,
+        "ANSIBLE_PIPELINING": "true",
+        "ANSIBLE_FORKS": "10",
+        "ANSIBLE_FORCE_COLOR": "0",
+        "ANSIBLE_NOCOLOR": "1",
+    }
     return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
 
 
