@@ -77,10 +77,11 @@ license:
 from typing import Any, Dict, Optional
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fieldops.mattermost.plugins.module_utils._argspec import ArgumentSpec, connection_spec
-from ansible_collections.fieldops.mattermost.plugins.module_utils._client import Client, Connection
+from ansible_collections.fieldops.mattermost.plugins.module_utils._argspec import ArgumentSpec
+from ansible_collections.fieldops.mattermost.plugins.module_utils._client import Client
 from ansible_collections.fieldops.mattermost.plugins.module_utils._errors import MattermostError
 from ansible_collections.fieldops.mattermost.plugins.module_utils._licences import installed, parse
+from ansible_collections.fieldops.mattermost.plugins.module_utils._module import run_module
 from ansible_collections.fieldops.mattermost.plugins.module_utils._multipart import Multipart
 from ansible_collections.fieldops.mattermost.plugins.module_utils._resource import ensure
 
@@ -147,13 +148,7 @@ def run(module: AnsibleModule, client: Client) -> Dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = SPEC.merge(connection_spec()).create_module()
-    try:
-        with Client(Connection.from_params(module.params)) as client:
-            result = run(module, client)
-    except MattermostError as error:
-        module.fail_json(**error.result())
-    module.exit_json(**result)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -110,10 +110,12 @@ server:
 
 from typing import Any, Dict, Optional
 
-from ansible_collections.fieldops.mattermost.plugins.module_utils._argspec import ArgumentSpec, connection_spec
-from ansible_collections.fieldops.mattermost.plugins.module_utils._client import Client, Connection
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fieldops.mattermost.plugins.module_utils._argspec import ArgumentSpec
+from ansible_collections.fieldops.mattermost.plugins.module_utils._client import Client
 from ansible_collections.fieldops.mattermost.plugins.module_utils._errors import MattermostError
 from ansible_collections.fieldops.mattermost.plugins.module_utils._licences import installed
+from ansible_collections.fieldops.mattermost.plugins.module_utils._module import run_module
 
 
 def schema_version(client: Client) -> Optional[int]:
@@ -149,15 +151,14 @@ def read(client: Client) -> Dict[str, Any]:
     }
 
 
+def run(_module: AnsibleModule, client: Client) -> Dict[str, Any]:
+    """The result of the module."""
+    return {"changed": False, "server": read(client)}
+
+
 def main() -> None:
     """Run the module."""
-    module = ArgumentSpec().merge(connection_spec()).create_module()
-    try:
-        with Client(Connection.from_params(module.params)) as client:
-            server = read(client)
-    except MattermostError as error:
-        module.fail_json(**error.result())
-    module.exit_json(changed=False, server=server)
+    run_module(ArgumentSpec(), run)
 
 
 if __name__ == "__main__":

@@ -185,10 +185,10 @@ import os
 from typing import Any, Dict, Set, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fieldops.mattermost.plugins.module_utils._argspec import ArgumentSpec, connection_spec
-from ansible_collections.fieldops.mattermost.plugins.module_utils._client import Client, Connection
-from ansible_collections.fieldops.mattermost.plugins.module_utils._errors import MattermostError
+from ansible_collections.fieldops.mattermost.plugins.module_utils._argspec import ArgumentSpec
+from ansible_collections.fieldops.mattermost.plugins.module_utils._client import Client
 from ansible_collections.fieldops.mattermost.plugins.module_utils._masking import is_secret, strings_in
+from ansible_collections.fieldops.mattermost.plugins.module_utils._module import run_module
 from ansible_collections.fieldops.mattermost.plugins.module_utils._settings import Path, Values, dotted, flatten
 from ansible_collections.fieldops.mattermost.plugins.module_utils._settings_door import (
     apply,
@@ -257,13 +257,7 @@ def run(module: AnsibleModule, client: Client) -> Dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = SPEC.merge(connection_spec(required=False)).create_module(add_file_common_args=True)
-    try:
-        with Client(Connection.from_params(module.params)) as client:
-            result = run(module, client)
-    except MattermostError as error:
-        module.fail_json(**error.result())
-    module.exit_json(**result)
+    run_module(SPEC, run, connection_required=False, add_file_common_args=True)
 
 
 if __name__ == "__main__":
