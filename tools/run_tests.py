@@ -70,11 +70,10 @@ def newest_python() -> str | None:
     return None
 
 
-def sanity(label: str, python: str, setup: str = "") -> str:
+def sanity(python: str = "") -> str:
     """ansible-test sanity, as far as it runs without other servers than the package index."""
     tree = f"{ENV['FIELDOPS_COLLECTIONS']}/{NAME}"
     return f"""
-        {setup}
         mkdir -p ~/.ansible/test/cache
         for version in 24_2 25_2; do cp tools/get_pip_shim.py ~/.ansible/test/cache/get_pip_$version.py; done
         export ANSIBLE_TEST_CONTENT_ROOT={tree}
@@ -137,7 +136,7 @@ def newest_stages() -> list[Stage]:
     return [
         Stage("newest core: set-up", setup, env=env),
         Stage("newest core: units", UNITS + " --deselect tests/unit/standin", env=env),
-        Stage("newest core: sanity", sanity("newest", "--python " + Path(python).name[6:]), env=env),
+        Stage("newest core: sanity", sanity("--python " + Path(python).name[6:]), env=env),
         Stage("newest core: molecule one_host", "molecule test -s one_host", "hosts", env, after="newest core: set-up"),
     ]
 
@@ -154,7 +153,7 @@ def molecule_stages() -> list[Stage]:
 def plan(what: str) -> list[Stage]:
     """The stages of one target of the Makefile."""
     units = Stage("units", UNITS + " --cov=plugins/module_utils --cov-report=term-missing:skip-covered")
-    basic = Stage("sanity", sanity("2.19", ""))
+    basic = Stage("sanity", sanity())
     return {
         "lint": lint_stages(),
         "units": [units],
