@@ -50,6 +50,7 @@ class Stage:
     passed: bool | None = None
     seconds: float = 0.0
     tests: int = 0
+    reasons: list[str] = field(default_factory=list)
 
     @property
     def log(self) -> Path:
@@ -164,7 +165,7 @@ def plan(what: str) -> list[Stage]:
 
 
 def run(stage: Stage) -> None:
-    """Run one stage with its log, and show the end of the log when it fails."""
+    """Run one stage with its log; when it fails, show the end of the log, and keep the reasons for the summary."""
     start = time.monotonic()
     env = {**ENV, **stage.env, "PY_COLORS": "0", "ANSIBLE_FORCE_COLOR": "0", "NO_COLOR": "1"}
     script = f"set -euo pipefail\n. tools/env\n{stage.command}"
@@ -181,6 +182,11 @@ def run(stage: Stage) -> None:
         flush=True,
     )
     if not stage.passed:
+        stage.reasons = [
+            line[:700]
+            for line in text.splitlines()
+            if line.startswith(("fatal: ", "failed: ", "[ERROR]", "FAILED ", "E   "))
+        ][-4:]
         print("\n".join(text.splitlines()[-60:]) + f"\n--- the whole log: {stage.log}", flush=True)
 
 
@@ -209,11 +215,11 @@ def main() -> int:
         thread.start()
     for thread in lanes:
         thread.join()
-    failed = [stage.name for stage in stages if not stage.passed]
+    failed = [stage for stage in stages if not stage.passed]
     # A stage without counted tests is one check; pytest's own counts make up the rest.
     passed = sum(stage.tests or 1 for stage in stages if stage.passed)
-    for name in failed:
-        print(f"FAILED {name}")
+    for stage in failed:
+        print("\n".join([f"FAILED {stage.name}", *stage.reasons]))
     parts = ([f"{len(failed)} failed"] if failed else []) + [f"{passed} passed"]
     print(f"{' ' + ', '.join(parts) + f' in {time.monotonic() - start:.2f}s ':=^100}")
     return 1 if failed else 0

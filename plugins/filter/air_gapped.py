@@ -10,6 +10,8 @@ import re
 from typing import Any, Callable
 from urllib.parse import urlsplit
 
+from ansible_collections.fieldops.mattermost.plugins.plugin_utils.network import network_problem
+
 Member = dict  # name, components, address, fqdn, distribution, release
 
 SUPPORTED = {
@@ -29,15 +31,6 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _network_problem(name: str, value: Any) -> str | None:
-    """A sentence when value is no network or has bits set beyond its prefix."""
-    try:
-        ipaddress.ip_network(str(value))
-    except ValueError as error:
-        return f"{name} has {value!r}: {error}. Give an address or a network such as 10.20.0.0/16."
-    return None
 
 
 def _topology(given: dict[str, Any]) -> list[str]:
@@ -152,7 +145,7 @@ def _addresses(given: dict[str, Any]) -> list[str]:
     networks["air_gapped_load_balancer_addresses"] = given["load_balancers"]
     networks.update(given["servers_of"])
     for name, values in networks.items():
-        problems += [problem for value in values if (problem := _network_problem(name, value))]
+        problems += [f"{name} has {value!r}, which {why}." for value in values if (why := network_problem(value))]
     return problems
 
 

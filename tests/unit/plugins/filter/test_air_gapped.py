@@ -132,7 +132,7 @@ def test_nothing_is_wrong_with_good_input() -> None:
         ),
         (
             {"client_networks": ["10.0.0.1/16"]},
-            "air_gapped_client_networks has '10.0.0.1/16': 10.0.0.1/16 has host bits set",
+            "air_gapped_client_networks has '10.0.0.1/16', which has bits set beyond its prefix; write 10.0.0.0/16",
         ),
         ({"load_balancers": ["lb.example.com"]}, "air_gapped_load_balancer_addresses has 'lb.example.com'"),
         ({"admin_password_length": 8}, "air_gapped_admin_password is shorter than 14"),
