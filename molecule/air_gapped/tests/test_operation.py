@@ -54,7 +54,7 @@ def test_the_assessment_finds_a_setting_that_somebody_changed(hosts):
         ({"air_gapped_version": "11"}, "give the release's full number"),
         ({"air_gapped_bundle_key": "/no/such/key.asc"}, "which is no file on this control node"),
         ({"air_gapped_admin_password": "short"}, "shorter than 14 characters"),
-        ({"air_gapped_client_networks": ["10.1.2.3/16"]}, "has host bits set"),
+        ({"air_gapped_client_networks": ["10.1.2.3/16"]}, "has bits set beyond its prefix"),
         ({"air_gapped_settings_extra": {"ServiceSettings": {"EnableLinkPreviews": True}}}, "which the air gap forbids"),
     ],
 )
