@@ -83,16 +83,21 @@ class Server:
         return self
 
     def wait(self, limit: float = 60) -> None:
-        """Until the server answers."""
+        """Until the server answers, on its local socket too: that opens after the port."""
+        local = self.env.get("MM_SERVICESETTINGS_ENABLELOCALMODE") == "true"
         end = time.monotonic() + limit
         while time.monotonic() < end:
             if self.process is None or self.process.poll() is not None:
                 raise AssertionError("the server has ended:\n" + self.log())
             with contextlib.suppress(OSError):
-                if self.call("GET", "/system/ping")[0] == 200:
+                if self.call("GET", "/system/ping")[0] == 200 and (not local or self._opened()):
                     return
             time.sleep(0.02)
         raise AssertionError("the server does not answer:\n" + self.log())
+
+    def _opened(self) -> bool:
+        _connect(self.socket).close()
+        return True
 
     def exit_status(self, limit: float = 20) -> int:
         """Of a server that is expected to end by itself."""
