@@ -89,8 +89,10 @@ class App:
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT. SIGHUP is left alone: it kills, as it does the real server."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.stopping.set())
+        # Waited for in a thread: a handler would run in the middle of wait(), and set() would wait for wait() then.
+        ending = {signal.SIGTERM, signal.SIGINT}
+        signal.pthread_sigmask(signal.SIG_BLOCK, ending)
+        threading.Thread(target=lambda: (signal.sigwait(ending), self.stopping.set()), daemon=True).start()
         self.start()
         self.stopping.wait()
         self.log.info("Stopping Server...")
