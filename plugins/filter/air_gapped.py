@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Any, Callable
 from urllib.parse import urlsplit
 
-from ansible_collections.fieldops.mattermost.plugins.plugin_utils.network import network_problem
+from ansible_collections.fieldops.mattermost.plugins.plugin_utils.network import is_address, network_problem
 
 Member = dict  # name, components, address, fqdn, distribution, release
 
@@ -23,14 +22,6 @@ SUPPORTED = {
 }
 SERVER_PORT = 8065
 CLUSTER_PORT = 8074
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _topology(given: dict[str, Any]) -> list[str]:
@@ -125,7 +116,7 @@ def _addresses(given: dict[str, Any]) -> list[str]:
             problems.append(
                 f"{member['name']} has the IPv6 address {address}; give its IPv4 address, IPv6 is not supported yet."
             )
-        elif not _is_address(address):
+        elif not is_address(address):
             problems.append(
                 f"{member['name']} has the address {address!r}, which is a name; give air_gapped_address as an IP address: firewalls know no names."
             )
@@ -258,11 +249,11 @@ def air_gapped_flows(members: list[Member], this: str, options: dict[str, Any]) 
     if options["release_url"]:
         url = urlsplit(options["release_url"])
         host, port = url.hostname or "", url.port or (80 if url.scheme == "http" else 443)
-        add("mirror_out", "out", [port], [host] if _is_address(host) else [], "the mirror that stands already")
+        add("mirror_out", "out", [port], [host] if is_address(host) else [], "the mirror that stands already")
     if "mattermost_database" in me["components"]:
         add("database_in", "in", [int(options["database_port"])], of("mattermost_server"), "the servers alone")
     if "mattermost_server" in me["components"]:
-        database = of("mattermost_database") or [a for a in [options["database_host"]] if _is_address(a)]
+        database = of("mattermost_database") or [a for a in [options["database_host"]] if is_address(a)]
         add("database_out", "out", [int(options["database_port"])], database, "the database")
         add(
             "server_in",

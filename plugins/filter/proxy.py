@@ -5,29 +5,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Any, Callable
 
 from ansible_collections.fieldops.mattermost.plugins.plugin_utils.certificate import certificate_problems
-from ansible_collections.fieldops.mattermost.plugins.plugin_utils.network import network_problem, port_range
+from ansible_collections.fieldops.mattermost.plugins.plugin_utils.network import is_address, network_problem, port_range
 
 LABEL = r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 HOST = re.compile(rf"{LABEL}([.]{LABEL})*")
 LOG = re.compile(r"off|/[A-Za-z0-9._/-]+")
 
 
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _is_host(text: str) -> bool:
     # Four numbers are an address or a mistake, never a name.
-    return _is_address(text) or bool(HOST.fullmatch(text) and not re.fullmatch(r"[0-9.]+", text))
+    return is_address(text) or bool(HOST.fullmatch(text) and not re.fullmatch(r"[0-9.]+", text))
 
 
 def _names(given: dict[str, Any]) -> list[str]:

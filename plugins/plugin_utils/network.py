@@ -11,6 +11,15 @@ from typing import Any, Iterable, Union
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 
+def is_address(text: str) -> bool:
+    """Whether this is an IP address, not a name or a network."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def network_problem(value: Any) -> str:
     """Why this is no address or network; an empty string when it is one."""
     text = str(value).strip()
@@ -29,9 +38,7 @@ def _network_reason(text: str) -> str:
     except ValueError:
         pass
     address, _slash, prefix = text.partition("/")
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
+    if not is_address(address):
         if any(letter.isalpha() for letter in address) and ":" not in address:
             return "is a host name; give its address: a rule holds addresses and does not follow a name that moves"
         return "is no IPv4 or IPv6 address or network"
