@@ -22,7 +22,7 @@ from typing import Dict, Iterator, List, Tuple
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from server.release import BROKEN_CHOICES, Release
+from server.release import BROKEN_CHOICES, EDITIONS, Release
 from server.settings import Settings
 
 WHEELS = HERE.parent.parent / ".work" / "standin" / "wheels"
@@ -36,19 +36,21 @@ Files = Dict[str, bytes]
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--version", default="9.11.0", help="the release to stand in for (default: %(default)s)")
+    parser.add_argument("--edition", choices=EDITIONS, default="team", help="which edition (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("."), help="folder for the tarball (default: here)")
     parser.add_argument("--broken", choices=BROKEN_CHOICES, default="", help="break it on purpose, for upgrade tests")
     parser.add_argument("--wheels", type=Path, default=WHEELS, help="where the packed libraries are kept")
     arguments = parser.parse_args()
-    print(build(arguments.version, arguments.output, broken=arguments.broken, wheels=arguments.wheels))
+    given = {"edition": arguments.edition, "broken": arguments.broken, "wheels": arguments.wheels}
+    print(build(arguments.version, arguments.output, **given))
     return 0
 
 
-def build(version: str, output: Path, *, broken: str = "", wheels: Path = WHEELS) -> Path:
+def build(version: str, output: Path, *, edition: str = "team", broken: str = "", wheels: Path = WHEELS) -> Path:
     """Write the tarball and its .sha256 beside it; answers the tarball's path."""
     if not re.fullmatch(r"\d+\.\d+\.\d+", version):
         raise SystemExit(f"--version {version}: three numbers are needed, as in 9.11.0")
-    release = Release(version, broken)
+    release = Release(version, broken, edition)
     files = {
         **_static_files(),
         "bin/mattermost": _program(release, wheels),
@@ -56,7 +58,8 @@ def build(version: str, output: Path, *, broken: str = "", wheels: Path = WHEELS
         "config/config.json": json.dumps(Settings(release).shipped(), indent=2).encode(),
     }
     output.mkdir(parents=True, exist_ok=True)
-    target = output / f"mattermost-team-{version}-linux-amd64.tar.gz"
+    title = "mattermost-team" if edition == "team" else "mattermost"
+    target = output / f"{title}-{version}-linux-amd64.tar.gz"
     partial = target.with_suffix(".part")
     partial.write_bytes(_compressed(_tar(files)))
     partial.replace(target)
@@ -82,7 +85,7 @@ def _program(release: Release, wheels: Path) -> bytes:
     for path in sorted((HERE / "server").rglob("*")):
         if path.suffix in (".py", ".json"):
             files[str(path.relative_to(HERE))] = path.read_bytes()
-    packed = {"version": release.version, "broken": release.broken}
+    packed = {"version": release.version, "broken": release.broken, "edition": release.edition}
     files["server/data/release.json"] = json.dumps(packed).encode()
     for name, content in _libraries(wheels):
         files[name] = content

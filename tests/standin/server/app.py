@@ -20,6 +20,7 @@ from server.config_backing import search_dirs
 from server.database import Database, NoDatabase
 from server.filestore import FileStore
 from server.http import TcpServer, UnixServer
+from server.licence import Licence
 from server.log import Logger
 from server.outbound import Outbound
 from server.plugins import Plugins
@@ -73,6 +74,8 @@ class App:
             return
         self.store = Store(self.database)
         seed(self.store, self.release)
+        self.licence = Licence(self)
+        self.licence.load()
         self.files = FileStore(self.config)
         self.sessions = Sessions(self)
         self.hub = Hub(self)
@@ -102,7 +105,8 @@ class App:
         self.log.info("Server stopped")
 
     def version_id(self) -> str:
-        return f"{self.release.version}.{self.release.build_number}.{self._config_digest}.false"
+        licensed = str(self.licence.licensed).lower()
+        return f"{self.release.version}.{self.release.build_number}.{self._config_digest}.{licensed}"
 
     def find_dir(self, name: str) -> Path:
         for base in search_dirs(self.release_dir):
@@ -148,7 +152,8 @@ class App:
             build_hash=release.build_hash,
             build_hash_enterprise="none",
         )
-        self.log.info("Team Edition Build", enterprise_build=False)
+        title = "Enterprise Build" if release.enterprise_ready else "Team Edition Build"
+        self.log.info(title, enterprise_build=release.enterprise_ready)
         self.log.info("Printing current working", directory=os.getcwd())
         self.log.info("Loaded config", source=self.config.source)
 

@@ -40,7 +40,7 @@ def _version(release: Release, _arguments: Any) -> int:
     print(f"Build Number: {release.build_number}")
     print(f"Build Date: {release.build_date}")
     print(f"Build Hash: {release.build_hash}")
-    print("Build Enterprise Ready: false")
+    print(f"Build Enterprise Ready: {str(release.enterprise_ready).lower()}")
     return 0
 
 

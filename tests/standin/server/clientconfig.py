@@ -39,6 +39,8 @@ class ClientConfig:
             "build_number": release.build_number,
             "build_date": release.build_date,
             "build_hash": release.build_hash,
+            "build_hash_enterprise": "stand-in" if release.enterprise_ready else "none",
+            "enterprise_ready": _text(release.enterprise_ready),
             "telemetry_id": store.system("DiagnosticId"),
             "signing_key": store.system("AsymmetricSigningKey"),
             "installation_date": store.system("InstallationDate"),

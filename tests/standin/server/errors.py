@@ -239,6 +239,12 @@ _ERRORS: dict[str, tuple[int, str]] = {
     "api.license.upgrade_needed.app_error": (403, "Feature requires an upgrade to Enterprise Edition."),
     "api.license.add_license.no_file.app_error": (400, "No file under 'license' in request."),
     "api.license.add_license.invalid.app_error": (400, "Invalid license file."),
+    "api.license.add_license.expired.app_error": (400, "License is either expired or has not yet started."),
+    "api.license.add_license.unique_users.app_error": (
+        400,
+        "This license only supports {users} users, when your system has {count} unique users. Unique users are counted "
+        "distinctly by email address. You can see total user count under Site Reports -> View Statistics.",
+    ),
     "model.job.is_valid.type.app_error": (400, "Invalid job type."),
     "api.job.unable_to_create_job.incorrect_job_type": (
         400,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 BROKEN_CHOICES = ("exit", "hang", "unhealthy", "migration")
+EDITIONS = ("team", "enterprise")
 # Schema numbers of the two releases whose servers were observed: 9.11 has 123 and 11.6 has 36 more.
 _OLDEST, _OLDEST_SCHEMA = (9, 11), 123
 _NEWEST, _NEWEST_SCHEMA = (11, 6), 159
@@ -28,11 +29,16 @@ class Release:
 
     version: str
     broken: str = ""
+    edition: str = "team"
 
     @property
     def number(self) -> tuple[int, int]:
         major, minor = self.version.split(".")[:2]
         return int(major), int(minor)
+
+    @property
+    def enterprise_ready(self) -> bool:
+        return self.edition == "enterprise"
 
     @property
     def is_11(self) -> bool:

@@ -77,6 +77,7 @@ _TABLES = {
         "id",
         "id:id type:name priority:ms create_at:ms start_at:ms last_activity_at:ms status:name progress:ms data:json",
     ),
+    "licenses": ("id", "id:id create_at:ms bytes:text"),
     "audits": ("id", "id:id create_at:ms user_id:id action:text extra_info:text ip_address:name session_id:id"),
 }
 _UNIQUE = {

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import itertools
 import os
 import shutil
 import socket
@@ -92,17 +93,17 @@ def certificate(folder: Path, as_postgres: list[str]) -> None:
 
 @pytest.fixture(scope="session")
 def tarball(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """tarball("9.11.0", broken="exit"): built once for each set of arguments."""
-    built: dict[tuple[str, str], Path] = {}
+    """tarball("9.11.0", broken="exit", edition="enterprise"): built once for each set of arguments."""
+    built: dict[tuple[str, str, str], Path] = {}
 
-    def build(version: str = "9.11.0", broken: str = "") -> Path:
-        if (version, broken) not in built:
+    def build(version: str = "9.11.0", broken: str = "", edition: str = "team") -> Path:
+        if (version, broken, edition) not in built:
             folder = tmp_path_factory.mktemp("tarball")
             command = [sys.executable, str(ROOT / "tests/standin/build.py"), "--version", version]
-            command += ["--output", str(folder), *(["--broken", broken] if broken else [])]
+            command += ["--output", str(folder), "--edition", edition, *(["--broken", broken] if broken else [])]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
-            built[version, broken] = Path(done.stdout.strip())
-        return built[version, broken]
+            built[version, broken, edition] = Path(done.stdout.strip())
+        return built[version, broken, edition]
 
     return build
 
@@ -116,16 +117,33 @@ def server(tmp_path: Path, postgres: Postgres, tarball: Callable[..., Path]) -> 
             version: str = "9.11.0",
             *,
             broken: str = "",
+            edition: str = "team",
             dsn: str = "",
             name: str = "a",
             env: dict[str, str] | None = None,
             archive: Path | None = None,
         ) -> Server:
-            found = Server(archive or tarball(version, broken), tmp_path / name, dsn or postgres.database(), env or {})
+            found = Server(
+                archive or tarball(version, broken, edition), tmp_path / name, dsn or postgres.database(), env or {}
+            )
             stack.callback(found.kill)
             return found
 
         yield make
+
+
+@pytest.fixture
+def licence(tmp_path: Path) -> Callable[..., Path]:
+    """licence("advanced", days=-1, users=5): a new licence file."""
+    count = itertools.count()
+
+    def make(sku: str = "enterprise", *, days: int = 365, users: int = 1000) -> Path:
+        target = tmp_path / f"{sku}-{next(count)}.mattermost-license"
+        command = [sys.executable, str(ROOT / "tests/standin/licence.py"), "--sku", sku, "--output", str(target)]
+        subprocess.run([*command, f"--days={days}", f"--users={users}"], check=True, stdout=subprocess.DEVNULL)
+        return target
+
+    return make
 
 
 @pytest.fixture

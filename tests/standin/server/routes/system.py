@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
-"""Health, the licence's absence, and what an administrator asks of a running server."""
+"""Health, the licence, and what an administrator asks of a running server."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from server.database import DatabaseError, NoDatabase
-from server.errors import ApiError
+from server.errors import ApiError, invalid_url
 from server.http import Answer, Request
 from server.ids import new_id, now
 from server.multipart import is_multipart, parse
-from server.router import ADMIN, OPEN, Route, ok
+from server.router import ADMIN, OPEN, Route, is_admin, ok
 
 if TYPE_CHECKING:
     from server.app import App
@@ -68,27 +68,39 @@ def schema_version(app: App, _request: Request) -> list[dict[str, Any]]:
     return app.database.run("SELECT version, name FROM db_migrations ORDER BY version DESC")
 
 
-def license_client(_app: App, request: Request) -> dict[str, str]:
-    if request.query.get("format") != "old":
+def license_client(app: App, request: Request) -> dict[str, str]:
+    given = request.query.get("format", "")
+    if given not in ("", "old"):
+        raise invalid_url("format")
+    if not given:
         raise ApiError("api.license.client.old_format.app_error")
-    return {"IsLicensed": "false"}
+    return app.licence.client(full=is_admin(request))
 
 
-def license_add(_app: App, request: Request) -> Answer:
+def license_add(app: App, request: Request) -> Answer:
     if not is_multipart(request):
         return Answer(None, 400, {}, "text/plain; charset=utf-8", b"request Content-Type isn't multipart/form-data\n")
     _fields, files = parse(request)
     if "license" not in files:
         raise ApiError("api.license.add_license.no_file.app_error")
-    raise ApiError("api.license.add_license.invalid.app_error")
+    _name, content = files["license"][0]
+    return Answer(app.licence.save(content))
 
 
-def license_remove(_app: App, _request: Request) -> Answer:
+def license_remove(app: App, _request: Request) -> Answer:
+    app.licence.remove()
     return ok()
 
 
+def user_limits(app: App) -> tuple[int, int]:
+    """(warning, refusal) above which no account is made; both 0 for no limit."""
+    if app.licence.licensed:
+        return 0, 0
+    return (200, 250) if app.release.is_11 else (5000, 11000)
+
+
 def limits(app: App, _request: Request) -> dict[str, int]:
-    soft, hard = (200, 250) if app.release.is_11 else (5000, 11000)
+    soft, hard = user_limits(app)
     active = app.store.count("users", "deleteat = 0 AND id NOT IN (SELECT userid FROM bots)")
     return {"maxUsersLimit": soft, "maxUsersHardLimit": hard, "activeUserCount": active}
 
@@ -158,6 +170,7 @@ ROUTES = [
     Route("GET", "/system/ping", ping, OPEN, local=True),
     Route("GET", "/system/schema/version", schema_version, ADMIN, local=True),
     Route("GET", "/license/client", license_client, OPEN),
+    Route("GET", "/license/client", license_client, local=True, only_local=True, since=(11, 0)),
     Route("POST", "/license", license_add, ADMIN, local=True),
     Route("DELETE", "/license", license_remove, ADMIN, local=True),
     Route("GET", "/limits/server", limits, ADMIN),

@@ -12,6 +12,7 @@ from server.errors import ApiError, invalid_body
 from server.http import Answer, Request
 from server.ids import now
 from server.router import ADMIN, OPEN, Route, is_admin, ok, require_self_or_admin
+from server.routes.system import user_limits
 
 if TYPE_CHECKING:
     from server.app import App
@@ -34,8 +35,8 @@ def create(app: App, request: Request) -> Answer:
 
 
 def _check_limit(app: App) -> None:
-    hard = 250 if app.release.is_11 else 11000
-    if app.store.count("users", "deleteat = 0 AND id NOT IN (SELECT userid FROM bots)") >= hard:
+    _soft, hard = user_limits(app)
+    if hard and app.store.count("users", "deleteat = 0 AND id NOT IN (SELECT userid FROM bots)") >= hard:
         raise ApiError("app.user.limits.app_error")
 
 
