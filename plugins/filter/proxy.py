@@ -67,7 +67,7 @@ def _limits(given: dict[str, Any]) -> list[str]:
         problems += _port(f"mattermost_proxy_{variable} is {given[variable]!r}", given[variable])
     if given["tls_enabled"] and int(given["http_port"]) == int(given["https_port"]):
         problems.append(f"mattermost_proxy_http_port and mattermost_proxy_https_port are both {given['http_port']}.")
-    for variable in ("trusted_proxies", "allowed_sources"):
+    for variable in ("trusted_proxies", "allowed_sources", "federation_sources"):
         for value in given[variable]:
             if network_problem(value):
                 problems.append(f"mattermost_proxy_{variable} has {str(value)!r}, which {network_problem(value)}.")
