@@ -250,7 +250,7 @@ def test_flows_to_what_stands_already() -> None:
 
 
 def test_one_server_serves_and_the_other_stands_by() -> None:
-    assert filters.air_gapped_upstreams(MEMBERS, "proxy") == [
+    assert filters.scenario.proxy_upstreams(MEMBERS, "proxy") == [
         {"address": "10.0.0.3", "port": 8065, "backup": False},
         {"address": "10.0.0.4", "port": 8065, "backup": True},
     ]
@@ -258,13 +258,13 @@ def test_one_server_serves_and_the_other_stands_by() -> None:
 
 def test_on_one_host_the_proxy_asks_loopback() -> None:
     one = [member("host", "10.0.0.1", "depot", "database", "server", "proxy")]
-    assert filters.air_gapped_upstreams(one, "host") == [{"address": "127.0.0.1", "port": 8065, "backup": False}]
+    assert filters.scenario.proxy_upstreams(one, "host") == [{"address": "127.0.0.1", "port": 8065, "backup": False}]
 
 
 def test_the_filters_are_offered() -> None:
     assert set(filters.FilterModule().filters()) == {
         "air_gapped_problems",
         "air_gapped_flows",
-        "air_gapped_upstreams",
+        "proxy_upstreams",
         "settings_of",
     }
