@@ -1,93 +1,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Filters of the role mattermost_firewall: what is wrong with its flows, and the flows as nftables rules."""
+"""Filters of the role mattermost_firewall: what is wrong with its input, and its input as nftables rules."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Any, Callable
 
-from ansible_collections.fieldops.mattermost.plugins.plugin_utils.network import (
-    covers,
-    merge_ports,
-    network_problem,
-    parse_networks,
-    port_range,
-)
+from ansible_collections.fieldops.mattermost.plugins.plugin_utils import rules
+from ansible_collections.fieldops.mattermost.plugins.plugin_utils.forwards import forward_problems, forward_rules
+from ansible_collections.fieldops.mattermost.plugins.plugin_utils.network import covers, network_problem, port_range
 
-CHOICES = {"direction": ("in", "out"), "protocol": ("tcp", "udp", "icmp", "any"), "action": ("accept", "drop")}
-KEYS = {"name", "direction", "protocol", "ports", "addresses", "action", "log", "comment"}
-NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}")
+CHOICES = {"direction": ("in", "out"), "protocol": rules.PROTOCOLS, "action": ("accept", "drop")}
+KEYS = {"name", "direction", "protocol", "ports", "addresses", "interface", "action", "log", "comment"}
 RATE = re.compile(r"[1-9][0-9]*/(second|minute|hour|day)")
 TABLE = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 
-def _choices(flow: dict[str, Any]) -> list[str]:
-    problems = []
-    for key, choices in CHOICES.items():
-        value = flow.get(key, "accept" if key == "action" else None)
-        if value is None:
-            problems.append(f"has no {key}; give one of {', '.join(choices)}")
-        elif value not in choices:
-            problems.append(f"has the {key} {value!r}; give one of {', '.join(choices)}")
-    return problems
-
-
-def _ports(flow: dict[str, Any]) -> list[str]:
-    ports, protocol = flow.get("ports") or [], flow.get("protocol")
-    if not isinstance(ports, list):
-        return [f"has ports {ports!r}; give a list, such as [443]"]
-    problems = []
-    for port in ports:
-        try:
-            port_range(port)
-        except ValueError as reason:
-            problems.append(f"has the port {port!r}, which {reason}")
-    if ports and protocol in ("icmp", "any"):
-        problems.append(f"has ports, which the protocol {protocol} does not have; use tcp or udp")
-    return problems
-
-
-def _addresses(flow: dict[str, Any]) -> list[str]:
-    addresses = flow.get("addresses") or []
-    if not isinstance(addresses, list):
-        return [f"has addresses {addresses!r}; give a list, such as [10.0.5.0/24]"]
-    return [f"has the address {str(a)!r}, which {network_problem(a)}" for a in addresses if network_problem(a)]
-
-
-def _comment(flow: dict[str, Any]) -> list[str]:
-    comment = str(flow.get("comment") or "")
-    if re.search(r'["\\\n]', comment) or len(comment.encode()) > 120:
-        return ["has a comment with a quotation mark, a backslash or a line break, or longer than 120 bytes"]
-    return []
-
-
 def _flow(flow: dict[str, Any]) -> list[str]:
-    unknown = sorted(set(flow) - KEYS)
-    problems = [f"has the unknown key {', '.join(unknown)}"] if unknown else []
-    return [*problems, *_choices(flow), *_ports(flow), *_addresses(flow), *_comment(flow)]
-
-
-def _flows(given: dict[str, Any]) -> list[str]:
-    problems, seen = [], set()
-    for number, flow in enumerate(given["flows"], start=1):
-        if not isinstance(flow, dict) or not flow:
-            problems.append(f"Flow {number} is empty: {flow!r}.")
-            continue
-        name = str(flow.get("name") or "")
-        label = f"Flow {number} ({name})" if name else f"Flow {number}"
-        if not NAME.fullmatch(name):
-            problems.append(
-                f"{label} needs a name of lower-case letters, digits, '_' and '-', starting with a letter, at most 48: "
-                "its counter is called after it."
-            )
-        elif name in seen:
-            problems.append(f"{label} has a name that another flow has; each flow needs a counter of its own.")
-        seen.add(name)
-        problems += [f"{label} {problem}." for problem in _flow(flow)]
-    return problems
+    return [
+        *rules.unknown_problems(flow, KEYS),
+        *rules.choice_problems({"action": "accept", **flow}, CHOICES),
+        *rules.port_problems(flow),
+        *rules.address_problems(flow, "address", "addresses"),
+        *rules.interface_problems(flow, "interface"),
+        *rules.comment_problems(flow),
+    ]
 
 
 def _globals(given: dict[str, Any]) -> list[str]:
@@ -117,6 +56,7 @@ def _lets_in(flow: dict[str, Any], address: str, port: int) -> bool:
         flow.get("direction") != "in"
         or flow.get("action", "accept") != "accept"
         or flow.get("protocol") not in ("tcp", "any")
+        or flow.get("interface")  # which interface the operator comes in by is not known
     ):
         return False
     ports, addresses = flow.get("ports") or [], flow.get("addresses") or []
@@ -150,42 +90,27 @@ def _operator(given: dict[str, Any]) -> list[str]:
 
 def firewall_problems(given: dict[str, Any]) -> list[str]:
     """All that is wrong with the role's input, a sentence each; an empty list when nothing is."""
-    problems = [*_flows(given), *_globals(given)]
+    problems = [
+        *rules.named_problems("Flow", given["flows"], _flow),
+        *forward_problems(given["forwards"], given["default_forward"]),
+        *_globals(given),
+    ]
     return problems or _operator(given)
-
-
-def _set(values: list[str]) -> str:
-    return values[0] if len(values) == 1 else "{ " + ", ".join(values) + " }"
 
 
 def address_matches(addresses: list[Any], side: str) -> list[str]:
     """One nftables match per address family that occurs among these addresses."""
-    networks = parse_networks(addresses)
-    matches = []
-    for family, kind in (("ip", ipaddress.IPv4Network), ("ip6", ipaddress.IPv6Network)):
-        members = [
-            str(n.network_address) if n.prefixlen == n.max_prefixlen else str(n)
-            for n in networks
-            if isinstance(n, kind)
-        ]
-        if members:
-            matches.append(f"{family} {side} {_set(members)} ")
-    return matches
+    return list(rules.family_matches(addresses, side).values())
 
 
 def flow_rules(flows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each flow with the name of its counter and the matches (one per address family) that its rules start with."""
-    rules = []
+    result = []
     for flow in flows:
-        protocol, ports = flow["protocol"], merge_ports(flow.get("ports") or [])
-        if protocol == "any":
-            what = ""
-        elif protocol == "icmp":
-            what = "meta l4proto { icmp, ipv6-icmp } "
-        else:
-            what = f"{protocol} dport {_set(ports)} " if ports else f"meta l4proto {protocol} "
-        side = "saddr" if flow["direction"] == "in" else "daddr"
-        rules.append(
+        address, interface = ("saddr", "iifname") if flow["direction"] == "in" else ("daddr", "oifname")
+        start = rules.interface_match(interface, flow.get("interface"))
+        what = rules.protocol_match(flow)
+        result.append(
             {
                 "name": flow["name"],
                 "counter": f"flow_{flow['name']}",
@@ -193,14 +118,19 @@ def flow_rules(flows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "action": flow.get("action") or "accept",
                 "log": bool(flow.get("log")),
                 "comment": str(flow.get("comment") or ""),
-                "matches": [match + what for match in address_matches(flow.get("addresses") or [], side) or [""]],
+                "matches": [start + m + what for m in address_matches(flow.get("addresses") or [], address) or [""]],
             }
         )
-    return rules
+    return result
 
 
 class FilterModule:
     """Filters for mattermost_firewall."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"firewall_problems": firewall_problems, "flow_rules": flow_rules, "address_matches": address_matches}
+        return {
+            "firewall_problems": firewall_problems,
+            "flow_rules": flow_rules,
+            "forward_rules": forward_rules,
+            "address_matches": address_matches,
+        }

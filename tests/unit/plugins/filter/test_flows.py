@@ -15,6 +15,8 @@ PEER = "10.0.9.7 50000 10.0.5.10 22"
 def given(*flows: Any, **changes: Any) -> dict[str, Any]:
     return {
         "flows": list(flows),
+        "forwards": [],
+        "default_forward": "none",
         "management_sources": ["10.0.9.0/24"],
         "ssh_connection": PEER,
         "ssh_port": 22,
@@ -32,6 +34,7 @@ def flow(**changes: Any) -> dict[str, Any]:
 
 def test_good_input_has_no_problem() -> None:
     full = flow(ports=[443, "8000-8010"], addresses=["10.0.0.0/8", "fd00::1"], action="drop", log=True, comment="web")
+    full["interface"] = "wg-partners"
     assert firewall_problems(given(full, flow(name="ping", protocol="icmp"))) == []
 
 
@@ -61,6 +64,9 @@ def test_good_input_has_no_problem() -> None:
         (flow(addresses=["10.0.0.0/33"]), "which has the prefix /33"),
         (flow(addresses=["10.0.0"]), "which is no IPv4 or IPv6 address or network."),
         (flow(addresses=["fd00:::1"]), "which is no IPv4 or IPv6 address or network."),
+        (flow(interface="eth0; drop"), "has the interface 'eth0; drop'; give its name on the host"),
+        (flow(interface="a-name-of-sixteen"), "at most 15 letters"),
+        (flow(interface=".."), "has the interface '..'"),
         (flow(comment='say "hi"'), "has a comment with a quotation mark"),
         (flow(comment="x" * 121), "longer than 120 bytes."),
     ],
@@ -122,6 +128,7 @@ def test_the_operator_gets_in(changes: dict[str, Any]) -> None:
         {"management_sources": ["10.1.0.1"], "flows": [flow(ports=[443])]},
         {"management_sources": ["10.1.0.1"], "flows": [flow(ports=[22], action="drop")]},
         {"management_sources": ["10.1.0.1"], "flows": [flow(direction="out")]},
+        {"management_sources": ["10.1.0.1"], "flows": [flow(interface="wg-partners")]},
     ],
 )
 def test_a_lock_out_that_can_be_foreseen(changes: dict[str, Any]) -> None:
@@ -142,11 +149,16 @@ def test_without_ssh_the_management_sources_are_required() -> None:
         (flow(ports=[443]), ["tcp dport 443 "]),
         (flow(ports=[80, "8000-8005", "8006-8010", 8003]), ["tcp dport { 80, 8000-8010 } "]),
         (flow(protocol="any"), [""]),
-        (flow(protocol="icmp"), ["meta l4proto { icmp, ipv6-icmp } "]),
+        (flow(protocol="icmp"), ["meta l4proto { icmp, icmpv6 } "]),
         (
             flow(protocol="udp", ports=["53"], addresses=["10.0.0.1", "10.0.0.1/32"]),
             ["ip saddr 10.0.0.1 udp dport 53 "],
         ),
+        (
+            flow(ports=[443], addresses=["10.0.0.1"], interface="wg-partners"),
+            ['iifname "wg-partners" ip saddr 10.0.0.1 tcp dport 443 '],
+        ),
+        (flow(protocol="any", direction="out", interface="eth1"), ['oifname "eth1" ']),
         (flow(protocol="any", direction="out", addresses=["fd00::/64"]), ["ip6 daddr fd00::/64 "]),
         (
             flow(protocol="any", addresses=["10.2.0.0/24", "fd00::1", "10.0.0.0/25", "10.0.0.128/25"]),
@@ -173,4 +185,9 @@ def test_a_rule_has_what_the_template_needs() -> None:
 
 
 def test_the_filters_have_names() -> None:
-    assert set(FilterModule().filters()) == {"firewall_problems", "flow_rules", "address_matches"}
+    assert set(FilterModule().filters()) == {
+        "firewall_problems",
+        "flow_rules",
+        "forward_rules",
+        "address_matches",
+    }
