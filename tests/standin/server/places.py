@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from server import permissions
 from server.database import Row
 from server.errors import ApiError, forbidden
 from server.http import Request
 from server.ids import new_id, now
-from server.router import is_admin
+from server.permissions import is_admin
 
 if TYPE_CHECKING:
     from server.app import App
@@ -60,14 +61,15 @@ def find_channel(app: App, **where: Any) -> Row:
 
 
 def show_team(team: Row, *, private: bool = True) -> dict[str, Any]:
-    shown = {**team, "scheme_id": None, "group_constrained": None, "policy_id": None, "cloud_limits_archived": False}
+    unset = {name: team[name] or None for name in ("scheme_id", "group_constrained")}
+    shown = {**team, **unset, "policy_id": None, "cloud_limits_archived": False}
     return shown if private else {**shown, "email": "", "invite_id": ""}
 
 
 def show_channel(app: App, channel: Row) -> dict[str, Any]:
     shown = {name: channel[name] for name in _CHANNEL_FIELDS}
-    empty = ("scheme_id", "props", "group_constrained", "shared", "policy_id")
-    shown.update(dict.fromkeys(empty), extra_update_at=0)
+    shown.update(dict.fromkeys(("props", "shared", "policy_id")), extra_update_at=0)
+    shown.update({name: channel.get(name) or None for name in ("scheme_id", "group_constrained")})
     if channel["type"] == "D":
         shown["shared"] = False
     if app.release.is_11:
@@ -76,22 +78,31 @@ def show_channel(app: App, channel: Row) -> dict[str, Any]:
     return shown
 
 
-def show_team_member(member: Row) -> dict[str, Any]:
-    shown = {name: member[name] for name in ("team_id", "user_id", "delete_at")}
-    roles = "team_user team_admin" if member["scheme_admin"] else "team_user"
-    flags = {"scheme_guest": False, "scheme_user": True, "scheme_admin": member["scheme_admin"]}
-    return {**shown, **flags, "roles": roles, "explicit_roles": member["roles"]}
+def show_team_member(app: App, member: Row) -> dict[str, Any]:
+    shown = {name: member[name] for name in ("team_id", "user_id", "delete_at", "scheme_guest", "scheme_admin")}
+    scheme = permissions.scheme_of(app, app.store.get("teams", id=member["team_id"]))
+    roles = [*permissions.member_roles(member, scheme, "team"), *member["roles"].split()]
+    shown.update(scheme_user=not member["scheme_guest"], roles=" ".join(roles), explicit_roles=member["roles"])
+    return shown
 
 
 def show_channel_member(app: App, member: Row) -> dict[str, Any]:
     names = "channel_id user_id last_viewed_at msg_count mention_count mention_count_root msg_count_root notify_props"
     shown = {name: member[name] for name in (*names.split(), "last_update_at")}
-    roles = "channel_user channel_admin" if member["scheme_admin"] else "channel_user"
-    shown.update(roles=roles, urgent_mention_count=0, explicit_roles=member["roles"])
-    shown.update(scheme_guest=False, scheme_user=True, scheme_admin=member["scheme_admin"])
+    roles = [*permissions.member_roles(member, _scheme_of_channel(app, member), "channel"), *member["roles"].split()]
+    shown.update(roles=" ".join(roles), urgent_mention_count=0, explicit_roles=member["roles"])
+    shown.update(
+        {name: member[name] for name in ("scheme_guest", "scheme_admin")}, scheme_user=not member["scheme_guest"]
+    )
     if app.release.is_11:
         shown["autotranslation_disabled"] = False
     return shown
+
+
+def _scheme_of_channel(app: App, member: Row) -> Row | None:
+    channel = app.store.get("channels", id=member["channel_id"])
+    team = app.store.get("teams", id=channel["team_id"]) if channel else None
+    return permissions.scheme_of(app, channel) or permissions.scheme_of(app, team)
 
 
 def in_team(app: App, team_id: str, user_id: str) -> bool:
@@ -106,23 +117,32 @@ def in_channel(app: App, channel_id: str, user_id: str) -> bool:
 def require_team_reader(app: App, request: Request, team: Row) -> None:
     if is_admin(request) or (request.user and in_team(app, team["id"], request.user["id"])):
         return
-    if not team["allow_open_invite"]:
+    if not team["allow_open_invite"] or not permissions.has_permission(app, request, "list_public_teams"):
         raise forbidden()
 
 
 def require_channel_reader(app: App, request: Request, channel: Row) -> None:
-    """A member; anyone in the team for a public channel; an administrator."""
+    """A member; anyone in the team for a public channel, guests not; an administrator."""
     if is_admin(request):
         return
-    user_id = request.user["id"] if request.user else ""
-    public = channel["type"] == "O" and in_team(app, channel["team_id"], user_id)
-    if not public and not in_channel(app, channel["id"], user_id):
+    name = "read_public_channel"
+    public = channel["type"] == "O" and permissions.has_team_permission(app, request, channel["team_id"], name)
+    if not public and not in_channel(app, channel["id"], request.user["id"] if request.user else ""):
         raise forbidden()
 
 
-def require_channel_member(app: App, request: Request, channel: Row) -> None:
-    """Writing needs membership; an administrator is let in without."""
-    if not is_admin(request) and not (request.user and in_channel(app, channel["id"], request.user["id"])):
+def require_channel_member(app: App, request: Request, channel: Row, permission: str = "") -> None:
+    """Writing needs membership, and the permission that is named; an administrator is let in without.
+
+    {kind} in the name stands for public or private.
+    """
+    if is_admin(request):
+        return
+    kind = "public" if channel["type"] == "O" else "private"
+    permission = permission.replace("{kind}", kind)
+    if permission and not permissions.has_channel_permission(app, request, channel, permission):
+        raise forbidden()
+    if not (request.user and in_channel(app, channel["id"], request.user["id"])):
         raise forbidden()
 
 
@@ -133,13 +153,23 @@ def join_team(app: App, team: Row, user: Row, *, admin: bool = False) -> Row:
     if app.store.count("teammembers", "deleteat = 0", team_id=team["id"]) >= app.config("TeamSettings.MaxUsersPerTeam"):
         raise ApiError("app.team.join_user_to_team.max_accounts.app_error")
     member = {"team_id": team["id"], "user_id": user["id"], "roles": "", "delete_at": 0}
-    member.update(scheme_admin=admin, create_at=now())
+    guest = is_guest(user)
+    member.update(scheme_admin=admin, scheme_guest=guest, create_at=now())
     app.store.save("teammembers", member)
+    if not guest:
+        join_default_channels(app, team, user)
+    return member
+
+
+def is_guest(user: Row) -> bool:
+    return "system_guest" in user["roles"].split()
+
+
+def join_default_channels(app: App, team: Row, user: Row) -> None:
     for name, _title in DEFAULT_CHANNELS:
         channel = app.store.get("channels", team_id=team["id"], name=name)
         if channel is not None:
             join_channel(app, channel, user, admin=False)
-    return member
 
 
 def leave_team(app: App, team: Row, user_id: str) -> None:
@@ -157,14 +187,15 @@ def join_channel(app: App, channel: Row, user: Row, *, admin: bool, by: Row | No
         return known
     member = {"channel_id": channel["id"], "user_id": user["id"], "roles": "", "notify_props": dict(_CHANNEL_NOTIFY)}
     zero = ("last_viewed_at", "msg_count", "mention_count", "mention_count_root", "msg_count_root")
-    member.update(dict.fromkeys(zero, 0), last_update_at=now(), scheme_admin=admin)
+    guest = is_guest(user)
+    member.update(dict.fromkeys(zero, 0), last_update_at=now(), scheme_admin=admin, scheme_guest=guest)
     app.store.save("channelmembers", member)
-    name = user["username"]
+    name, how = user["username"], " as guest" if guest else ""
     if by is None or by["id"] == user["id"]:
-        system_post(app, channel, user, "system_join_channel", f"{name} joined the channel.", {"username": name})
+        system_post(app, channel, user, "system_join_channel", f"{name} joined the channel{how}.", {"username": name})
     else:
         props = {"userId": by["id"], "username": by["username"], "addedUserId": user["id"], "addedUsername": name}
-        text = f"{name} added to the channel by {by['username']}."
+        text = f"{name} added to the channel{how} by {by['username']}."
         system_post(app, channel, by, "system_add_to_channel", text, props)
     return member
 

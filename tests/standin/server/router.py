@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, Callable
 from server.errors import ApiError, DropConnection, forbidden, invalid_url, no_such_route
 from server.http import TAKEN, Answer, Request
 from server.ids import is_id, new_id
+from server.permissions import has_permission, is_admin
 
 if TYPE_CHECKING:
     from server.app import App
 
 OPEN = "open"  # no session needed
 SESSION = "session"  # any session; the function checks what else is needed
-ADMIN = "admin"  # manage_system, or the finer permission that only administrators have here
+ADMIN = "admin"  # manage_system, or a finer permission that only administrators have here
+# Any other word is the name of the permission that is needed.
 PREFIX = "/api/v4"
 Handler = Callable[["App", Request], Any]
 
@@ -116,7 +118,9 @@ class Router:
             return
         if request.session is None:
             raise ApiError("api.context.session_expired.app_error")
-        if route.access == ADMIN and not is_admin(request):
+        if route.access == SESSION or is_admin(request):
+            return
+        if route.access == ADMIN or not has_permission(self._app, request, route.access):
             raise forbidden()
 
     def _headers(self, request: Request) -> dict[str, str]:
@@ -131,11 +135,6 @@ class Router:
         if request.method == "GET":
             headers["Expires"] = "0"
         return headers
-
-
-def is_admin(request: Request) -> bool:
-    """A system administrator, or the local-mode socket."""
-    return request.local or (request.session is not None and "system_admin" in request.session["roles"].split())
 
 
 def require_admin(request: Request) -> None:

@@ -40,18 +40,22 @@ _TABLES = {
     "teams": (
         "id",
         f"id:id {_STAMPS} display_name:name name:name description:text email:name type:name company_name:name "
-        "allowed_domains:text invite_id:id allow_open_invite:bool",
+        "allowed_domains:text invite_id:id allow_open_invite:bool scheme_id:id group_constrained:bool",
     ),
-    "teammembers": ("team_id user_id", "team_id:id user_id:id roles:text delete_at:ms scheme_admin:bool create_at:ms"),
+    "teammembers": (
+        "team_id user_id",
+        "team_id:id user_id:id roles:text delete_at:ms scheme_admin:bool scheme_guest:bool create_at:ms",
+    ),
     "channels": (
         "id",
         f"id:id {_STAMPS} team_id:id type:name display_name:name name:name header:text purpose:text last_post_at:ms "
-        "total_msg_count:int total_msg_count_root:int last_root_post_at:ms creator_id:id",
+        "total_msg_count:int total_msg_count_root:int last_root_post_at:ms creator_id:id scheme_id:id "
+        "group_constrained:bool",
     ),
     "channelmembers": (
         "channel_id user_id",
         "channel_id:id user_id:id roles:text last_viewed_at:ms msg_count:int mention_count:int mention_count_root:int "
-        "msg_count_root:int notify_props:json last_update_at:ms scheme_admin:bool",
+        "msg_count_root:int notify_props:json last_update_at:ms scheme_admin:bool scheme_guest:bool",
     ),
     "posts": (
         "id",
@@ -71,7 +75,14 @@ _TABLES = {
     "roles": (
         "id",
         f"id:id name:name display_name:text description:text {_STAMPS} permissions:text scheme_managed:bool "
-        "built_in:bool",
+        "built_in:bool scheme_id:id",
+    ),
+    "schemes": (
+        "id",
+        f"id:id name:name display_name:name description:text {_STAMPS} scope:name default_team_admin_role:name "
+        "default_team_user_role:name default_team_guest_role:name default_channel_admin_role:name "
+        "default_channel_user_role:name default_channel_guest_role:name default_playbook_admin_role:name "
+        "default_playbook_member_role:name default_run_admin_role:name default_run_member_role:name",
     ),
     "jobs": (
         "id",

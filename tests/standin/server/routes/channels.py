@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from server import people, places
+from server import people, permissions, places
 from server.database import Row
 from server.errors import ApiError, forbidden, invalid_body
 from server.http import Answer, Request
@@ -28,9 +28,11 @@ def create(app: App, request: Request) -> Answer:
     team = app.store.get("teams", id=str(wanted.get("team_id", "")))
     if team is None:
         raise ApiError("app.channel.get_channels.not_found.app_error")
-    if request.user is not None and not is_admin(request) and not places.in_team(app, team["id"], request.user["id"]):
+    kind = {"O": "public", "P": "private"}.get(str(wanted.get("type")), "")
+    needed = f"create_{kind or 'public'}_channel"
+    if not permissions.has_team_permission(app, request, team["id"], needed):
         raise forbidden()
-    if wanted.get("type") not in ("O", "P"):
+    if not kind:
         raise ApiError("model.channel.is_valid.type.app_error")
     name = str(wanted.get("name", ""))
     if not _NAME.fullmatch(name) or len(name) > 64:
@@ -81,7 +83,8 @@ def listing(app: App, request: Request) -> Any:
 def of_team(condition: str) -> Any:
     def handler(app: App, request: Request) -> list[dict[str, Any]]:
         team = places.find_team(app, id=request.params["team_id"])
-        places.require_team_reader(app, request, team)
+        if not permissions.has_team_permission(app, request, team["id"], "list_team_channels"):
+            raise forbidden()
         limit, offset = request.page
         rows = app.store.find(
             "channels", condition, team_id=team["id"], order="displayname", limit=limit, offset=offset
@@ -140,7 +143,7 @@ def update(app: App, request: Request) -> dict[str, Any]:
 
 def _change(app: App, request: Request, wanted: dict[str, Any]) -> dict[str, Any]:
     channel = _found(app, request)
-    places.require_channel_member(app, request, channel)
+    places.require_channel_member(app, request, channel, "manage_{kind}_channel_properties")
     keys = ("display_name", "name", "header", "purpose")
     fields = {key: wanted[key] for key in keys if isinstance(wanted.get(key), str)}
     if "name" in fields and not _NAME.fullmatch(fields["name"]):
@@ -188,7 +191,7 @@ def privacy(app: App, request: Request) -> dict[str, Any]:
 
 def delete(app: App, request: Request) -> Answer:
     channel = _found(app, request)
-    places.require_channel_member(app, request, channel)
+    places.require_channel_member(app, request, channel, "delete_{kind}_channel")
     if channel["name"] == "town-square":
         raise ApiError("api.channel.delete_channel.cannot.app_error", name=channel["name"])
     if request.flag("permanent"):
@@ -228,8 +231,10 @@ def add_member(app: App, request: Request) -> Answer:
     if not isinstance(wanted, str):
         raise invalid_body("user_id")
     own = request.user is not None and request.user["id"] == wanted and channel["type"] == "O"
+    if own:
+        own = permissions.has_team_permission(app, request, channel["team_id"], "join_public_channels")
     if not own:
-        places.require_channel_member(app, request, channel)
+        places.require_channel_member(app, request, channel, "manage_{kind}_channel_members")
     user = people.find(app, id=wanted)
     if channel["team_id"] and not places.in_team(app, channel["team_id"], user["id"]):
         raise ApiError("app.team.get_member.missing.app_error")
@@ -276,7 +281,7 @@ def remove_member(app: App, request: Request) -> Answer:
     channel = _found(app, request)
     own = request.user is not None and request.user["id"] == request.params["user_id"]
     if not own:
-        places.require_channel_member(app, request, channel)
+        places.require_channel_member(app, request, channel, "manage_{kind}_channel_members")
     _member(app, channel, request)
     app.store.delete("channelmembers", channel_id=channel["id"], user_id=request.params["user_id"])
     return ok()

@@ -29,7 +29,7 @@ def create(app: App, request: Request) -> Answer:
     channel = app.store.get("channels", id=str(wanted.get("channel_id", "")))
     if channel is None:
         raise forbidden()
-    places.require_channel_member(app, request, channel)
+    places.require_channel_member(app, request, channel, "create_post")
     if channel["delete_at"]:
         raise ApiError("api.post.create_post.can_not_post_to_deleted.error")
     message, file_ids = str(wanted.get("message", "")), wanted.get("file_ids") or []

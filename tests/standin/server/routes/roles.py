@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
-"""Roles, of which an unlicensed server lets few permissions be changed."""
+"""Roles. An unlicensed server lets few of their permissions be changed, a licensed one nearly all."""
 
 from __future__ import annotations
 
@@ -30,6 +30,16 @@ _FREE = {
     "delete_others_emojis",
     "manage_system_wide_oauth",
 }
+
+
+# What no server lets be added to or taken from a role.
+_NEVER = {
+    "sysconsole_write_user_management_system_roles",
+    "sysconsole_read_user_management_system_roles",
+    "manage_roles",
+    "manage_system",
+}
+_GUESTS = ("system_guest", "team_guest", "channel_guest")
 
 
 def listing(app: App, _request: Request) -> list[dict[str, Any]]:
@@ -64,15 +74,27 @@ def patch(app: App, request: Request) -> dict[str, Any]:
     wanted = request.json("role").get("permissions")
     if not isinstance(wanted, list):
         raise invalid_body("permissions")
-    before = set(role["permissions"].split())
-    if not (before ^ set(wanted)) <= _FREE:
-        raise ApiError("api.roles.patch_roles.not_allowed_permission.error")
-    return _shown(app, app.store.update("roles", role, permissions=" ".join(wanted), update_at=now()))
+    _check_change(app, role, set(role["permissions"].split()) ^ set(wanted))
+    permissions = " ".join(dict.fromkeys(wanted))
+    return _shown(app, app.store.update("roles", role, permissions=permissions, update_at=now()))
+
+
+def _check_change(app: App, role: Row, changed: set[str]) -> None:
+    if not app.licence.licensed:
+        if not changed <= _FREE:
+            raise ApiError("api.roles.patch_roles.not_allowed_permission.error")
+        return
+    if changed & _NEVER:
+        detail = "Cannot add or remove permission: " + min(changed & _NEVER)
+        raise ApiError("api.roles.patch_roles.not_allowed_permission.error", detail)
+    if role["name"] in _GUESTS and not app.licence.has("guest_accounts_permissions"):
+        raise ApiError("api.roles.patch_roles.license.error")
 
 
 def _shown(app: App, role: Row) -> dict[str, Any]:
     shown = {**role, "permissions": role["permissions"].split()}
-    return {**shown, "scheme_id": None} if app.release.is_11 else shown
+    scheme = shown.pop("scheme_id") or None
+    return {**shown, "scheme_id": scheme} if app.release.is_11 else shown
 
 
 ROUTES = [
@@ -80,5 +102,5 @@ ROUTES = [
     Route("POST", "/roles/names", by_names, local=True),
     Route("GET", "/roles/name/{role_name}", by_name, local=True),
     Route("GET", "/roles/{role_id}", read, local=True),
-    Route("PUT", "/roles/{role_id}/patch", patch, ADMIN, local=True),
+    Route("PUT", "/roles/{role_id}/patch", patch, "sysconsole_write_user_management_permissions", local=True),
 ]

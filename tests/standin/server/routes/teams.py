@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from server import people, places
+from server import people, permissions, places
 from server.database import Row
 from server.errors import ApiError, forbidden, invalid_body
 from server.http import Answer, Request
@@ -24,6 +24,7 @@ _PATCHABLE = ("display_name", "description", "company_name", "allowed_domains")
 
 def create(app: App, request: Request) -> Answer:
     wanted = request.json("team")
+    permissions.require(app, request, "create_team")
     name, kind = str(wanted.get("name", "")), str(wanted.get("type", ""))
     if not _NAME.fullmatch(name) or len(name) > 64:
         raise ApiError("model.team.is_valid.characters.app_error")
@@ -66,9 +67,10 @@ def listing(app: App, request: Request) -> Any:
 
 def search(app: App, request: Request) -> list[dict[str, Any]]:
     term = str(request.json("search").get("term", "")).lower()
+    public = permissions.has_permission(app, request, "list_public_teams")
     condition = "lower(displayname) LIKE :term OR name LIKE :term"
     rows = app.store.find("teams", condition, order="displayname", values={"term": f"%{term}%"})
-    return [places.show_team(row) for row in rows if is_admin(request) or row["allow_open_invite"]]
+    return [places.show_team(row) for row in rows if is_admin(request) or (public and row["allow_open_invite"])]
 
 
 def read(app: App, request: Request) -> dict[str, Any]:
@@ -162,9 +164,10 @@ def add_members(app: App, request: Request) -> Answer:
 def _add(app: App, request: Request, user_id: str) -> dict[str, Any]:
     team = _found(app, id=request.params["team_id"])
     own = request.user is not None and request.user["id"] == user_id
-    if not _manages(app, request, team) and not (own and team["allow_open_invite"]):
+    joins = own and team["allow_open_invite"] and permissions.has_permission(app, request, "join_public_teams")
+    if not _manages(app, request, team) and not joins:
         raise forbidden()
-    return places.show_team_member(places.join_team(app, team, people.find(app, id=user_id)))
+    return places.show_team_member(app, places.join_team(app, team, people.find(app, id=user_id)))
 
 
 def members(app: App, request: Request) -> list[dict[str, Any]]:
@@ -172,14 +175,14 @@ def members(app: App, request: Request) -> list[dict[str, Any]]:
     places.require_team_reader(app, request, team)
     limit, offset = request.page
     rows = app.store.find("teammembers", "deleteat = 0", team_id=team["id"], order="userid", limit=limit, offset=offset)
-    return [places.show_team_member(row) for row in rows]
+    return [places.show_team_member(app, row) for row in rows]
 
 
 def member(app: App, request: Request) -> dict[str, Any]:
     found = app.store.get("teammembers", team_id=request.params["team_id"], user_id=request.params["user_id"])
     if found is None:
         raise ApiError("app.team.get_member.missing.app_error")
-    return places.show_team_member(found)
+    return places.show_team_member(app, found)
 
 
 def member_roles(app: App, request: Request) -> Answer:
@@ -224,7 +227,7 @@ def of_user(app: App, request: Request) -> list[dict[str, Any]]:
 def memberships(app: App, request: Request) -> list[dict[str, Any]]:
     require_self_or_admin(request)
     rows = app.store.find("teammembers", "deleteat = 0", user_id=request.params["user_id"])
-    return [places.show_team_member(row) for row in rows]
+    return [places.show_team_member(app, row) for row in rows]
 
 
 def _manages(app: App, request: Request, team: Row) -> bool:

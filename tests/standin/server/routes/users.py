@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from server.app import App
 
 _PATCHABLE = ("username", "nickname", "first_name", "last_name", "position", "email", "locale")
+_FREE_ROLES = {
+    *("system_user", "system_admin", "system_guest"),
+    *("system_post_all", "system_post_all_public", "system_user_access_token"),
+}
 _PATCHABLE_MAPS = ("props", "notify_props", "timezone")
 
 
@@ -146,18 +150,7 @@ def roles(app: App, request: Request) -> Answer:
     known = {row["name"] for row in app.store.find("roles")}
     if any(name not in known for name in names):
         raise ApiError("app.role.check_roles_exist.role_not_found")
-    if any(
-        name
-        not in (
-            "system_user",
-            "system_admin",
-            "system_guest",
-            "system_post_all",
-            "system_post_all_public",
-            "system_user_access_token",
-        )
-        for name in names
-    ):
+    if not _FREE_ROLES.issuperset(names) and not app.licence.has("custom_permissions_schemes"):
         raise ApiError("api.user.update_user_roles.license.app_error")
     people.change(app, people.find(app, id=request.params["user_id"]), roles=" ".join(names))
     return ok()
