@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from server import gojson, notify
+from server import gojson, guests, notify
 from server.clientconfig import ClientConfig
 from server.config import Config
 from server.config_backing import search_dirs
@@ -79,6 +79,7 @@ class App:
         self.files = FileStore(self.config)
         self.sessions = Sessions(self)
         self.hub = Hub(self)
+        guests.watch(self)
         self.outbound = Outbound(self.config, self.release, self.log)
         self.client_config = ClientConfig(self)
         self.web = Web(self)

@@ -202,6 +202,40 @@ _ERRORS: dict[str, tuple[int, str]] = {
     # licence gates and the rest
     "api.remote_cluster.service_not_enabled.app_error": (501, "The remote cluster service is not enabled."),
     "api.team.demote_user_to_guest.license.error": (501, "Your license does not support guest accounts"),
+    "api.team.demote_user_to_guest.disabled.error": (501, "Guest accounts are disabled."),
+    "api.user.demote_user_to_guest.already_guest.app_error": (
+        501,
+        "Unable to convert the user to guest because is already a guest.",
+    ),
+    "api.team.invite_guests_to_channels.disabled.error": (501, "Guest accounts are disabled"),
+    "api.team.invite_guests_to_channels.invalid_body.app_error": (400, "Invalid or missing request body."),
+    "api.team.invite_guests.channel_in_invalid_team.app_error": (
+        400,
+        "The channels of the invite must be part of the team of the invite.",
+    ),
+    "api.team.invite_members.disabled.app_error": (501, "Email invitations are disabled."),
+    "api.team.invite_members.invalid_email.app_error": (
+        400,
+        "The following email addresses do not belong to an accepted domain: {addresses}. Please contact your System "
+        "Administrator for details.",
+    ),
+    "api.team.invite_members.unable_to_send_email.app_error": (500, "Error while sending the email"),
+    "api.team.invite_members.unable_to_send_email_with_defaults.app_error": (
+        500,
+        "SMTP is not configured in System Console",
+    ),
+    "app.team.get_by_invite_id.finding.app_error": (404, "Unable to find the existing team."),
+    "api.user.create_user.signup_link_invalid.app_error": (400, "The signup link does not appear to be valid."),
+    "api.user.create_user.guest_accounts.license.app_error": (400, "Your license does not support guest accounts."),
+    "api.user.create_user.guest_accounts.disabled.app_error": (400, "Guest accounts are disabled."),
+    "api.user.create_user.bad_token_email_data.app_error": (
+        400,
+        "The email address in the token does not match the one in the user data.",
+    ),
+    "model.guest.is_valid.emails.app_error": (400, "Invalid emails."),
+    "model.guest.is_valid.email.app_error": (400, "Invalid email."),
+    "model.guest.is_valid.channels.app_error": (400, "Invalid channels."),
+    "model.guest.is_valid.channel.app_error": (400, "Invalid channel."),
     "api.team.invite_guests_to_channels.license.error": (501, "Your license does not support guest accounts"),
     "api.user.promote_guest_to_user.no_guest.app_error": (
         501,

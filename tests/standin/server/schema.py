@@ -88,6 +88,7 @@ _TABLES = {
         "id",
         "id:id type:name priority:ms create_at:ms start_at:ms last_activity_at:ms status:name progress:ms data:json",
     ),
+    "tokens": ("token", "token:name create_at:ms type:name extra:text"),
     "licenses": ("id", "id:id create_at:ms bytes:text"),
     "audits": ("id", "id:id create_at:ms user_id:id action:text extra_info:text ip_address:name session_id:id"),
 }

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Any, Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -144,6 +144,21 @@ def licence(tmp_path: Path) -> Callable[..., Path]:
         return target
 
     return make
+
+
+@pytest.fixture
+def licensed(server: Callable[..., Server], licence: Callable[..., Path]) -> Callable[..., Server]:
+    """licensed("11.6.0", sku="advanced", config={...}): an Enterprise release with a licence, started, with its admin."""
+
+    def start(version: str = "11.6.0", *, sku: str = "enterprise", config: Any = None, **options: Any) -> Server:
+        found = server(version, **{"edition": "enterprise", **options})
+        shutil.copy(licence(sku), found.home / "config" / "mattermost.mattermost-license")
+        found.start().make_admin()
+        if config:
+            found.admin("PUT", "/config/patch", config)
+        return found
+
+    return start
 
 
 @pytest.fixture

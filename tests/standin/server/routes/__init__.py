@@ -12,6 +12,7 @@ from server.routes import (
     config,
     files,
     gates,
+    guests,
     jobs,
     logins,
     plugins,
@@ -25,5 +26,20 @@ from server.routes import (
 
 
 def all_routes(release: Release) -> list[Route]:
-    families = (system, config, users, logins, tokens, teams, channels, posts, files, bots, plugins, roles, jobs)
+    families = (
+        system,
+        config,
+        users,
+        logins,
+        tokens,
+        teams,
+        channels,
+        posts,
+        files,
+        bots,
+        plugins,
+        roles,
+        jobs,
+        guests,
+    )
     return [route for family in families for route in family.ROUTES] + gates.routes(release)

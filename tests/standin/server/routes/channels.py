@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from server import people, permissions, places
+from server import guests, people, permissions, places
 from server.database import Row
 from server.errors import ApiError, forbidden, invalid_body
 from server.http import Answer, Request
@@ -55,6 +55,8 @@ def direct(app: App, request: Request) -> Answer:
     members = [people.find(app, id=str(user_id)) for user_id in wanted]
     if not is_admin(request) and (request.user is None or request.user["id"] not in wanted):
         raise forbidden()
+    for user in members:
+        guests.require_seen(app, request, user)
     name = "__".join(sorted([members[0]["id"], members[-1]["id"]]))
     channel = app.store.get("channels", team_id="", name=name)
     if channel is None:
@@ -219,7 +221,7 @@ def stats(app: App, request: Request) -> dict[str, Any]:
     return {
         "channel_id": channel["id"],
         "member_count": app.store.count("channelmembers", channel_id=channel["id"]),
-        "guest_count": 0,
+        "guest_count": app.store.count("channelmembers", channel_id=channel["id"], scheme_guest=True),
         "pinnedpost_count": app.store.count("posts", "ispinned AND deleteat = 0", channel_id=channel["id"]),
         "files_count": app.store.count("fileinfo", "postid <> '' AND deleteat = 0", channel_id=channel["id"]),
     }

@@ -41,7 +41,6 @@ _GATES = [
 ]
 # refused so to anyone
 _GATES_FOR_ALL = [
-    ("POST", "/teams/{team_id}/invite-guests/email", "api.team.invite_guests_to_channels.license.error"),
     ("GET", "/data_retention/policy", _RETENTION),
     ("POST", "/schemes", "api.scheme.create_scheme.license.error"),
     ("GET POST", "/groups", "api.license_error"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from server import people, permissions, places
+from server import guests, people, permissions, places
 from server.database import Row
 from server.errors import ApiError, forbidden, invalid_body
 from server.http import Answer, Request
@@ -174,7 +174,11 @@ def members(app: App, request: Request) -> list[dict[str, Any]]:
     team = _found(app, id=request.params["team_id"])
     places.require_team_reader(app, request, team)
     limit, offset = request.page
-    rows = app.store.find("teammembers", "deleteat = 0", team_id=team["id"], order="userid", limit=limit, offset=offset)
+    seen, values = guests.seen_by(app, request)
+    condition = f"deleteat = 0 AND userid IN (SELECT id FROM users WHERE {seen})"
+    rows = app.store.find(
+        "teammembers", condition, team_id=team["id"], order="userid", limit=limit, offset=offset, values=values
+    )
     return [places.show_team_member(app, row) for row in rows]
 
 

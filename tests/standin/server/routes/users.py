@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from server import people
+from server import guests, people
 from server.database import Row
 from server.errors import ApiError, invalid_body
 from server.http import Answer, Request
 from server.ids import now
 from server.router import ADMIN, OPEN, Route, is_admin, ok, require_self_or_admin
+from server.routes import guests as guest_routes
 from server.routes.system import user_limits
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _PATCHABLE_MAPS = ("props", "notify_props", "timezone")
 
 def create(app: App, request: Request) -> Answer:
     wanted = request.json("user")
+    if request.query.get("t"):
+        return guest_routes.sign_up(app, request, wanted)
     if not is_admin(request):
         first = app.store.count("users", "id NOT IN (SELECT userid FROM bots)") == 0
         if not (app.config("TeamSettings.EnableOpenServer") or (first and request.session is None)):
@@ -59,9 +62,9 @@ def listing(app: App, request: Request) -> list[dict[str, Any]]:
     tests += ["deleteat = 0"] if request.flag("active") else []
     tests += ["deleteat > 0"] if request.flag("inactive") else []
     limit, offset = request.page
-    rows = app.store.find(
-        "users", " AND ".join(tests) or "TRUE", order="username", limit=limit, offset=offset, values=values
-    )
+    seen, viewer = guests.seen_by(app, request)
+    tests, values = [*tests, seen], {**values, **viewer}
+    rows = app.store.find("users", " AND ".join(tests), order="username", limit=limit, offset=offset, values=values)
     return [people.public(app, row, as_admin=is_admin(request)) for row in rows]
 
 
@@ -77,7 +80,9 @@ def _several(app: App, request: Request, field: str) -> list[dict[str, Any]]:
     names = request.any_json("user_ids")
     if not isinstance(names, list) or not names:
         raise invalid_body("user_ids")
-    rows = app.store.find("users", f"{field} = ANY(:names)", order="username", values={"names": names})
+    seen, viewer = guests.seen_by(app, request)
+    condition = f"{field} = ANY(:names) AND {seen}"
+    rows = app.store.find("users", condition, order="username", values={"names": names, **viewer})
     return [people.public(app, row, as_admin=is_admin(request)) for row in rows]
 
 
@@ -86,13 +91,9 @@ def search(app: App, request: Request) -> list[dict[str, Any]]:
     if not term:
         raise invalid_body("term")
     like = "%" + term.replace("%", "").replace("_", r"\_") + "%"
-    rows = app.store.find(
-        "users",
-        "username LIKE :term OR email LIKE :term OR lower(nickname) LIKE :term",
-        order="username",
-        limit=100,
-        values={"term": like},
-    )
+    seen, viewer = guests.seen_by(app, request)
+    condition = f"(username LIKE :term OR email LIKE :term OR lower(nickname) LIKE :term) AND {seen}"
+    rows = app.store.find("users", condition, order="username", limit=100, values={"term": like, **viewer})
     return [people.public(app, row, as_admin=is_admin(request)) for row in rows if not row["delete_at"]]
 
 
@@ -114,6 +115,7 @@ def by_email(app: App, request: Request) -> Answer:
 
 def _shown(app: App, request: Request, user: Row) -> Answer:
     own = request.user is not None and request.user["id"] == user["id"]
+    guests.require_seen(app, request, user)
     shown = people.full(app, user) if own else people.public(app, user, as_admin=is_admin(request))
     etag = f"{app.release.version}.{user['id']}.{user['update_at']}..0.true.true.0"
     return Answer(shown, headers={"Etag": etag})
@@ -206,14 +208,6 @@ def verify_email(app: App, request: Request) -> dict[str, Any]:
     return {**shown, "password": "", "last_login": 0}
 
 
-def promote(_app: App, _request: Request) -> Answer:
-    raise ApiError("api.user.promote_guest_to_user.no_guest.app_error")
-
-
-def demote(_app: App, _request: Request) -> Answer:
-    raise ApiError("api.team.demote_user_to_guest.license.error")
-
-
 def preferences(app: App, request: Request) -> list[Row]:
     require_self_or_admin(request)
     return app.store.find("preferences", user_id=request.params["user_id"], order="category, name")
@@ -251,8 +245,6 @@ ROUTES = [
     Route("PUT", "/users/{user_id}/roles", roles, ADMIN, local=True),
     Route("PUT", "/users/{user_id}/active", active, local=True),
     Route("POST", "/users/{user_id}/email/verify/member", verify_email, ADMIN, local=True),
-    Route("POST", "/users/{user_id}/promote", promote, ADMIN, local=True),
-    Route("POST", "/users/{user_id}/demote", demote, local=True),
     Route("GET", "/users/{user_id}/preferences", preferences),
     Route("PUT", "/users/{user_id}/preferences", save_preferences),
     Route("GET", "/users/{user_id}/status", status),
