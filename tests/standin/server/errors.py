@@ -249,6 +249,27 @@ _ERRORS: dict[str, tuple[int, str]] = {
     ),
     "api.scheme.create_scheme.license.error": (501, "Your license does not support creating permissions schemes."),
     "api.team.update_team_scheme.license.error": (501, "Your license does not support updating a team's scheme"),
+    "api.scheme.patch_scheme.license.error": (501, "Your license does not support update permissions schemes"),
+    "api.scheme.delete_scheme.license.error": (501, "Your license not support delete permissions schemes"),
+    "app.scheme.get.app_error": (404, "Unable to get the scheme."),
+    "app.scheme.save.app_error": (500, "Unable to create the scheme."),
+    "app.scheme.save.invalid_scheme.app_error": (400, "The provided scheme is invalid."),
+    "api.scheme.get_teams_for_scheme.scope.error": (
+        400,
+        "Unable to get the teams for scheme because the supplied scheme is not a team scheme.",
+    ),
+    "api.scheme.get_channels_for_scheme.scope.error": (
+        400,
+        "Unable to get the channels for scheme because the supplied scheme is not a channel scheme.",
+    ),
+    "api.team.update_team_scheme.scheme_scope.error": (
+        400,
+        "Unable to set the scheme to the team because the supplied scheme is not a team scheme.",
+    ),
+    "api.channel.update_channel_scheme.scheme_scope.error": (
+        400,
+        "Unable to set the scheme to the channel because the supplied scheme is not a channel scheme.",
+    ),
     "api.channel.update_channel_scheme.license.error": (
         403,
         "Your license does not support updating a channel's scheme",

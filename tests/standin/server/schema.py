@@ -99,6 +99,7 @@ _UNIQUE = {
     "channels_name_teamid_key": "channels (name, teamid)",
     "roles_name_key": "roles (name)",
     "sessions_token_key": "sessions (token)",
+    "schemes_name_key": "schemes (name)",
 }
 
 COLUMNS: Dict[str, Dict[str, str]] = {

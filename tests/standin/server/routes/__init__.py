@@ -18,6 +18,7 @@ from server.routes import (
     plugins,
     posts,
     roles,
+    schemes,
     system,
     teams,
     tokens,
@@ -41,5 +42,6 @@ def all_routes(release: Release) -> list[Route]:
         roles,
         jobs,
         guests,
+        schemes,
     )
     return [route for family in families for route in family.ROUTES] + gates.routes(release)

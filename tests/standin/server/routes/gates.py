@@ -26,8 +26,6 @@ _GATES = [
     ("GET POST", "/remotecluster", _REMOTE),
     ("POST", "/remotecluster/accept_invite", _REMOTE),
     ("GET", "/sharedchannels/{team_id}", _REMOTE),
-    ("PUT", "/teams/{team_id}/scheme", "api.team.update_team_scheme.license.error"),
-    ("PUT", "/channels/{channel_id}/scheme", "api.channel.update_channel_scheme.license.error"),
     ("GET", "/channels/{channel_id}/moderations", "api.channel.get_channel_moderations.license.error"),
     ("PUT", "/channels/{channel_id}/moderations/patch", "api.channel.patch_channel_moderations.license.error"),
     ("GET", "/data_retention/policies", _RETENTION),
@@ -42,7 +40,6 @@ _GATES = [
 # refused so to anyone
 _GATES_FOR_ALL = [
     ("GET", "/data_retention/policy", _RETENTION),
-    ("POST", "/schemes", "api.scheme.create_scheme.license.error"),
     ("GET POST", "/groups", "api.license_error"),
 ]
 # these look at the body first
@@ -64,7 +61,6 @@ _SINCE_11 = [
 
 def routes(release: Release) -> list[Route]:
     found = [
-        Route("GET", "/schemes", _empty, ADMIN),
         Route("GET", "/saml/certificate/status", _saml_certificates, ADMIN),
     ]
     tables = [(_GATES, ADMIN, False), (_LOCAL_TOO, ADMIN, True)]
@@ -85,10 +81,6 @@ def _refuse(error_id: str, body: str = "") -> Callable[[App, Request], Any]:
         raise ApiError(error_id)
 
     return handler
-
-
-def _empty(_app: App, _request: Request) -> list[Any]:
-    return []
 
 
 def _saml_certificates(_app: App, _request: Request) -> dict[str, bool]:
