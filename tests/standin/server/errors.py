@@ -279,6 +279,27 @@ _ERRORS: dict[str, tuple[int, str]] = {
         403,
         "Your license does not support Custom Profile Attributes.",
     ),
+    "app.custom_profile_attributes.limit_reached.app_error": (422, "Custom Profile Attributes field limit reached"),
+    "app.custom_profile_attributes.property_field_not_found.app_error": (
+        404,
+        "Custom Profile Attribute field not found",
+    ),
+    "app.custom_profile_attributes.property_field_is_managed.app_error": (
+        403,
+        "Cannot update value for an admin-managed Custom Profile Attribute field",
+    ),
+    "app.custom_profile_attributes.property_field_is_synced.app_error": (
+        400,
+        "Cannot update value for a synced Custom Profile Attribute field",
+    ),
+    "app.custom_profile_attributes.sanitize_and_validate.app_error": (
+        422,
+        "Invalid property value attributes : {name} ({reason}).",
+    ),
+    "app.custom_profile_attributes.validate_value.app_error": (400, "Failed to validate property value"),
+    "app.property.create_field.app_error": (500, "Unable to create property field."),
+    "app.property.update_field.app_error": (500, "Unable to update property field."),
+    "model.property_field.is_valid.app_error": (400, "Invalid property field: {name} ({reason})."),
     "app.pap.search_access_control_policies.app_error": (501, "Could not search access control policies."),
     "ent.elasticsearch.test_config.license.error": (501, "Your license does not support Elasticsearch."),
     "api.admin.saml.not_available.app_error": (501, "SAML 2.0 is not configured or supported on this server."),

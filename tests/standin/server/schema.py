@@ -88,6 +88,14 @@ _TABLES = {
         "id",
         "id:id type:name priority:ms create_at:ms start_at:ms last_activity_at:ms status:name progress:ms data:json",
     ),
+    "propertyfields": (
+        "id",
+        f"id:id group_id:id name:text type:name attrs:json target_id:id target_type:name {_STAMPS}",
+    ),
+    "propertyvalues": (
+        "field_id target_id",
+        "field_id:id target_id:id target_type:name group_id:id value:json update_at:ms",
+    ),
     "tokens": ("token", "token:name create_at:ms type:name extra:text"),
     "licenses": ("id", "id:id create_at:ms bytes:text"),
     "audits": ("id", "id:id create_at:ms user_id:id action:text extra_info:text ip_address:name session_id:id"),

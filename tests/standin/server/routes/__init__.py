@@ -7,6 +7,7 @@ from __future__ import annotations
 from server.release import Release
 from server.router import Route
 from server.routes import (
+    attributes,
     bots,
     channels,
     config,
@@ -43,5 +44,6 @@ def all_routes(release: Release) -> list[Route]:
         jobs,
         guests,
         schemes,
+        attributes,
     )
     return [route for family in families for route in family.ROUTES] + gates.routes(release)

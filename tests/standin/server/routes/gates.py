@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _REMOTE = "api.remote_cluster.service_not_enabled.app_error"
 _RETENTION = "ent.data_retention.generic.license.error"
 _COMPLIANCE = "ent.compliance.licence_disable.app_error"
-_ATTRIBUTES = "api.custom_profile_attributes.license_error"
 _LDAP = "api.ldap_groups.license_error"
 _OAUTH = "api.context.outgoing_oauth_connection.not_available.configuration_disabled"
 
@@ -54,7 +53,6 @@ _LOCAL_TOO = [
     ("GET", "/system/support_packet", "api.no_license"),
 ]
 _SINCE_11 = [
-    ("GET POST", "/custom_profile_attributes/fields", _ATTRIBUTES),
     ("POST", "/access_control_policies/search", "app.pap.search_access_control_policies.app_error"),
 ]
 
