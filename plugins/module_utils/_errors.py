@@ -32,12 +32,16 @@ LICENCE_TIERS: Dict[str, str] = {
     "api.team.invate_guests_to_channels.license.error": "Professional",
     "api.team.update_team_scheme.license.error": "Professional",
     "api.user.update_user_roles.license.app_error": "Professional",
-    "app.pap.search_access_control_policies.app_error": "Enterprise Advanced",
+    "app.property.license_error": "Enterprise",
     "ent.compliance.licence_disable.app_error": "Enterprise",
     "ent.data_retention.generic.license.error": "Enterprise",
     "ent.elasticsearch.test_config.license.error": "Enterprise",
     "ent.elasticsearch.purge_indexes.license.error": "Enterprise",
 }
+
+# Everything about access policies, where the part of the server that does it is missing. With another status the same
+# ids say something else.
+_ACCESS_CONTROL = "app.pap."
 
 REMEDIES: Dict[str, str] = {
     "api.config.update_config.clear_siteurl.app_error": "ServiceSettings.SiteURL cannot be emptied once it is set.",
@@ -50,6 +54,9 @@ REMEDIES: Dict[str, str] = {
     ),
     "api.context.invalid_body_param.app_error": "A value has the wrong type; numbers and booleans must not be quoted.",
     "api.context.session_expired.app_error": "The token is wrong, has expired, or was revoked. Give a valid one.",
+    "api.job.unable_to_create_job.incorrect_job_type": (
+        "The server does not start jobs of this type on request. See the documentation of the module job for types."
+    ),
     "api.license.add_license.expired.app_error": "Ask for a renewed licence, and check the clock of the host.",
     "api.license.add_license.invalid.app_error": (
         "The file is damaged, is no licence, or was made for another kind of server. Copy it again, unchanged."
@@ -66,6 +73,23 @@ REMEDIES: Dict[str, str] = {
     "api.user.create_user.signup_email_disabled.app_error": (
         "Set TeamSettings.EnableUserCreation and EmailSettings.EnableSignUpWithEmail to true."
     ),
+    "app.custom_profile_attributes.limit_reached.app_error": (
+        "A server has at most 20 user attributes. Remove one that is not needed."
+    ),
+    "app.custom_profile_attributes.property_field_is_synced.app_error": (
+        "The values come from LDAP or SAML. Change them there, or end the synchronisation of the attribute."
+    ),
+    "app.custom_profile_attributes.validate_value.app_error": (
+        "The value does not fit the type of the attribute. Texts have at most 64 characters."
+    ),
+    "app.pap.access_control.channel_default": "Channels that everybody of a team is in cannot have an access policy.",
+    "app.pap.access_control.channel_group_constrained": (
+        "Groups decide who is in the channel, so an access policy cannot. Unlink the groups first."
+    ),
+    "app.pap.access_control.channel_shared": (
+        "Channels that are shared with other servers cannot have an access policy."
+    ),
+    "app.pap.save_policy.name_exists.app_error": "Another access policy has this name.",
     "app.plugin.disabled.app_error": "Set PluginSettings.Enable to true with the settings module.",
     "app.plugin.extract.app_error": "The file is not a plugin bundle (a .tar.gz with a plugin.json), or is damaged.",
     "app.plugin.manifest.app_error": "The bundle has no readable plugin.json.",
@@ -79,6 +103,10 @@ REMEDIES: Dict[str, str] = {
         "Give config_path, so that the file is written and reloaded."
     ),
     "mfa.mfa_disabled.app_error": "Set ServiceSettings.EnableMultifactorAuthentication to true.",
+    "model.job.is_valid.type.app_error": (
+        "Nothing on this server does such jobs: it needs a licence (Enterprise, for access_control_sync Enterprise "
+        "Advanced), or an Enterprise release instead of Team Edition."
+    ),
 }
 
 _LOGIN = (
@@ -140,6 +168,8 @@ def parse_error(body: bytes) -> Tuple[Optional[str], str]:
 
 def _remedy(*, status: int, error_id: Optional[str], needs: Optional[str]) -> str:
     tier = LICENCE_TIERS.get(error_id or "")
+    if status == 501 and (error_id or "").startswith(_ACCESS_CONTROL):
+        tier = "Enterprise Advanced"
     if tier:
         return f"It needs a licence: {tier} or higher."
     if error_id in REMEDIES:

@@ -27,10 +27,25 @@ _SECRET_NAME = re.compile(
 _NOT_SECRET = re.compile(r"(file|enable\w*|encryptpassword|maximum\w*|\w*tokenendpoint)$", re.IGNORECASE)
 
 
-def is_secret(path: Sequence[str]) -> bool:
-    """Whether the configuration key holds a secret, by its name."""
-    name = path[-1]
+def is_secret(path: Sequence[str], *values: Any) -> bool:
+    """Whether the configuration key holds a secret, by its name or by the names inside these values of it."""
+    return _named_so(path[-1]) or any(any(True for _text in secrets_in(path, value)) for value in values)
+
+
+def _named_so(name: str) -> bool:
     return bool(_SECRET_NAME.search(name)) and not _NOT_SECRET.match(name)
+
+
+def secrets_in(path: Sequence[str], value: Any) -> Iterator[str]:
+    """The secret texts in the value of a configuration key; plugins keep some deep inside."""
+    if _named_so(path[-1]):
+        yield from strings_in(value)
+    elif isinstance(value, dict):
+        for name, below in value.items():
+            yield from secrets_in((str(name),), below)
+    elif isinstance(value, list):
+        for item in value:
+            yield from secrets_in(path, item)
 
 
 def is_masked(value: Any) -> bool:

@@ -1,7 +1,7 @@
 # Copyright: The fieldops.mattermost authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plugins: what a bundle says it is, what a server has installed, and whether it really runs.
+"""Plugins: what a bundle says it is, what a server has installed, its settings, and whether it really runs.
 
 PRIVATE to the collection: other code must not import it.
 """
@@ -13,12 +13,14 @@ import json
 import tarfile
 import time
 from dataclasses import dataclass
-from typing import Any, Dict, Optional
+from typing import Any, Collection, Dict, Mapping, Optional
 from urllib.parse import quote
 
 from ._client import Client
 from ._errors import REMEDIES, MattermostError
 from ._multipart import Multipart
+from ._settings import PLUGINS, look_up
+from ._settings_door import Plan, Server, Wanted, apply, find_server, make_plan, refuse
 
 _FAILED = {3: "it failed to start", 4: "it does not stay running"}
 _WRITE = "sysconsole_write_plugins"
@@ -149,6 +151,41 @@ class Plugin:
             if entry.get("error") and entry.get("timestamp", "") >= since:
                 return f"it failed to start ({_short(entry['error'])})"
         return None
+
+
+class PluginSettings:
+    """What is to be changed in a plugin's settings, compared through the one door that all settings go through."""
+
+    def __init__(self, client: Client, params: Mapping[str, Any], plugin_id: str) -> None:
+        self._path = (*PLUGINS, plugin_id)
+        section, plugins = PLUGINS
+        given = [{section: {plugins: {plugin_id: params[key]}}} for key in ("settings", "secret_settings")]
+        self._wanted = Wanted.of(*given)
+        self._server: Optional[Server] = None
+        self._plan = Plan()
+        if not self._wanted.values:
+            return
+        self._server = find_server({**params, "environment_file": None, "initial_path": None}, client)
+        always = params["update_secrets"] == "always"
+        self._plan = make_plan(self._server, self._wanted.values, override_warns=False, update_secrets=always)
+        refuse(self._plan.problems, tried=f"set the settings of the plugin {plugin_id}")
+
+    @property
+    def texts(self) -> Collection[str]:
+        """What must not appear anywhere."""
+        return self._wanted.texts
+
+    def write(self) -> None:
+        """Set what differs."""
+        if self._server and self._plan.changes:
+            apply(self._server, self._plan, secrets=self._wanted.secrets)
+
+    def shown(self) -> Dict[str, Any]:
+        """The changes, before and after, with every secret hidden; empty when there are none."""
+        if not self._plan.changes:
+            return {}
+        shown = self._plan.shown(self._wanted.secrets)
+        return {side: look_up(tree, self._path) for side, tree in shown.items()}
 
 
 def _short(text: str) -> str:

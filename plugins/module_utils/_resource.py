@@ -38,7 +38,9 @@ def differences(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> Fields
 
 
 def _plain(value: Any) -> Any:
-    return sorted(value) if isinstance(value, list) else value
+    """Lists of names are sets; of other lists the order counts."""
+    names = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return sorted(value) if names else value
 
 
 def ensure(

@@ -17,7 +17,7 @@ from . import _config_file as config_file
 from ._client import Client
 from ._environment import of_file, of_listener, override
 from ._errors import MattermostError, MattermostUnreachable
-from ._masking import HIDDEN, HIDDEN_NEW, is_masked, is_secret
+from ._masking import HIDDEN, HIDDEN_NEW, is_masked, is_secret, secrets_in, strings_in
 from ._settings import (
     MISSING,
     PLUGINS,
@@ -25,6 +25,7 @@ from ._settings import (
     Path,
     Values,
     dotted,
+    flatten,
     look_up,
     needs_restart,
     nest,
@@ -50,7 +51,7 @@ class Plan:
         before: Values = {}
         after: Values = {}
         for path, value in self.changes.items():
-            hide = path in secrets or is_secret(path)
+            hide = path in secrets or is_secret(path, value, self.before[path])
             before[path] = None if self.before[path] is MISSING else HIDDEN if hide else self.before[path]
             after[path] = HIDDEN_NEW if hide else value
         return {"before": nest(before), "after": nest(after)}
@@ -222,6 +223,26 @@ def _overridden(server: Server, plan: Plan, *, path: Path, value: Any, current: 
     return True
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """The keys that are asked for, which of them are secret, and the texts that must not appear anywhere."""
+
+    values: Values
+    secrets: Collection[Path]
+    texts: Collection[str]
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], secret_settings: Mapping[str, Any]) -> Wanted:
+        """From what the user gave as settings, and as settings that are secret."""
+        plain, secret = flatten(settings), flatten(secret_settings)
+        twice = sorted(dotted(path) for path in plain.keys() & secret.keys())
+        refuse([f"{key} is in settings and in secret_settings" for key in twice], tried="tell what to set")
+        texts = {text for path, value in plain.items() for text in secrets_in(path, value)}
+        texts |= {text for value in secret.values() for text in strings_in(value)}
+        hidden = {path for path, value in plain.items() if is_secret(path, value)}
+        return cls(values={**plain, **secret}, secrets=hidden | secret.keys(), texts=texts)
+
+
 def refuse(problems: List[str], *, tried: str) -> None:
     """One error that lists everything that is wrong."""
     if problems:
@@ -239,7 +260,7 @@ def apply(server: Server, plan: Plan, *, secrets: Collection[Path]) -> None:
         kept = look_up(tree, path)
         unseen = is_masked(kept) or (kept is MISSING and path[:2] == PLUGINS and not server.client.local)
         if not unseen and not same(path, wanted, kept):
-            hide = path in secrets or is_secret(path)
+            hide = path in secrets or is_secret(path, wanted, kept)
             words = "a value that is not shown" if hide else f"{json.dumps(wanted)}, the server keeps {_show(kept)}"
             lost.append(f"{dotted(path)} (asked for {words})")
     if lost:

@@ -14,6 +14,7 @@ description:
   - Installs a plugin from a bundle on the target host, enables, disables and removes it.
   - The bundle's own version is compared with the installed one, so that a bundle is uploaded only when it differs.
   - After enabling, waits until the plugin really runs. The server answers success to enabling a plugin that crashes.
+  - Sets the plugin's own settings before it is switched on, because many do not start without theirs.
 extends_documentation_fragment:
   - fieldops.mattermost.attributes
   - fieldops.mattermost.attributes.actiongroup_mattermost
@@ -27,6 +28,8 @@ attributes:
     support: partial
     details:
       - With O(force=true) the bundle is uploaded on every run.
+      - Settings that the server masks can be compared only over O(socket_path) or with O(config_path). Otherwise they are
+        sent on every run, see O(update_secrets).
 options:
   id:
     description:
@@ -51,6 +54,33 @@ options:
       - Upload the bundle even if the same version is installed, for instance one that was built again.
     type: bool
     default: false
+  settings:
+    description:
+      - The plugin's settings to set, other ones are left alone. Plugins read the names without regard to case, so
+        that the spelling that is stored already is kept.
+      - Values below a name are not merged. A name whose value is a mapping is set whole.
+      - Names that tell that they are secret are hidden, also those inside a value. To hide others use O(secret_settings).
+    type: dict
+    default: {}
+  secret_settings:
+    description:
+      - Settings like O(settings), whose values are secret and never shown.
+    type: dict
+    default: {}
+  update_secrets:
+    description:
+      - What to do with a secret setting that is set on the server but can be neither read nor compared.
+      - V(always) sends it every time, and reports a change.
+      - V(on_create) leaves it alone.
+    type: str
+    choices: [always, on_create]
+    default: always
+  config_path:
+    description:
+      - The server's configuration file on the target host, to compare settings that the server masks.
+      - Over O(url) it is needed to set settings from release 10 on, because there servers hide the settings of plugins
+        that are not installed, which would be lost.
+    type: path
   wait_timeout:
     description:
       - Seconds to wait for the plugin to run, or to stop.
@@ -60,7 +90,7 @@ notes:
   - Uploads need C(PluginSettings.Enable) and C(PluginSettings.EnableUploads) to be on and
     C(PluginSettings.RequirePluginSignature) to be off. M(fieldops.mattermost.settings) can set C(EnableUploads) over
     O(socket_path) only.
-  - The settings of a plugin go through M(fieldops.mattermost.settings) (C(PluginSettings.Plugins)).
+  - Settings of a plugin stay when it is removed.
   - Over O(socket_path) the reason why a plugin failed is looked for in the server's log, which it must keep in a file.
 seealso:
   - module: fieldops.mattermost.settings
@@ -72,6 +102,11 @@ EXAMPLES = r"""
     socket_path: /run/mattermost/local.socket
     path: /opt/mattermost/bundles/mattermost-plugin-calls-v1.12.2.tar.gz
     enabled: true
+    settings:
+      DefaultEnabled: true
+      AllowEnableCalls: true
+    secret_settings:
+      RTCDServiceURL: "{{ vault_rtcd_url }}"
 
 - name: Switch a plugin off
   fieldops.mattermost.plugin:
@@ -98,6 +133,21 @@ plugin:
     version: 1.12.2
     enabled: true
     running: true
+settings:
+  description: The settings of the plugin that were changed, before and after. Secrets are hidden.
+  returned: success
+  type: dict
+  contains:
+    before:
+      description: The values that were found. A setting that was not there is V(null).
+      type: dict
+      returned: success
+      sample: {"defaultenabled": false}
+    after:
+      description: The values that were set.
+      type: dict
+      returned: success
+      sample: {"defaultenabled": true}
 """
 
 from typing import Any, Dict, Optional, Tuple
@@ -107,7 +157,12 @@ from ansible_collections.fieldops.mattermost.plugins.module_utils._argspec impor
 from ansible_collections.fieldops.mattermost.plugins.module_utils._client import Client
 from ansible_collections.fieldops.mattermost.plugins.module_utils._errors import MattermostError
 from ansible_collections.fieldops.mattermost.plugins.module_utils._module import run_module
-from ansible_collections.fieldops.mattermost.plugins.module_utils._plugins import Manifest, Plugin, manifest_of
+from ansible_collections.fieldops.mattermost.plugins.module_utils._plugins import (
+    Manifest,
+    Plugin,
+    PluginSettings,
+    manifest_of,
+)
 from ansible_collections.fieldops.mattermost.plugins.module_utils._resource import ensure
 
 SPEC = ArgumentSpec(
@@ -117,6 +172,10 @@ SPEC = ArgumentSpec(
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "enabled": {"type": "bool"},
         "force": {"type": "bool", "default": False},
+        "settings": {"type": "dict", "default": {}},
+        "secret_settings": {"type": "dict", "default": {}, "no_log": True},
+        "update_secrets": {"type": "str", "choices": ["always", "on_create"], "default": "always", "no_log": False},
+        "config_path": {"type": "path"},
         "wait_timeout": {"type": "int", "default": 60},
     },
     required_one_of=[("id", "path")],
@@ -144,18 +203,25 @@ def run(module: AnsibleModule, client: Client) -> Dict[str, Any]:
     present, enabled = params["state"] == "present", params["enabled"]
     if present and current is None and manifest is None:
         raise MattermostError(f"Cannot manage the plugin {plugin_id}: it is not installed. Give its bundle as path.")
+    settings = PluginSettings(client, params, plugin_id) if present else None
+    if settings:
+        module.no_log_values.update(settings.texts)
 
     def bring(upload: bool) -> Dict[str, Any]:
         if upload:
             plugin.upload(params["path"])
+        if settings:
+            settings.write()
         return plugin.switch(enabled)
 
+    changes = settings.shown() if settings else {}
+    version = manifest.version if manifest else None
     outcome = ensure(
         present=present,
         current=current,
-        wanted={"id": plugin_id, "version": manifest.version if manifest else None, "enabled": enabled},
+        wanted={"id": plugin_id, "version": version, "enabled": enabled, "settings": changes.get("after")},
         create=lambda: bring(True),
-        update=lambda changes: bring("version" in changes),
+        update=lambda found: bring("version" in found),
         delete=plugin.remove,
         check_mode=module.check_mode,
     )
@@ -165,7 +231,11 @@ def run(module: AnsibleModule, client: Client) -> Dict[str, Any]:
             outcome.found = current if module.check_mode else bring(True)
         elif enabled and not module.check_mode:
             outcome.found = plugin.settle(running=True)
-    return outcome.result("plugin")
+    if changes:
+        outcome.before = {**outcome.before, "settings": changes["before"]}
+        outcome.after = {**outcome.after, "settings": changes["after"]}
+        outcome.found = {key: value for key, value in (outcome.found or {}).items() if key != "settings"}
+    return {**outcome.result("plugin"), "settings": changes}
 
 
 def main() -> None:

@@ -182,15 +182,14 @@ overridden:
 """
 
 import os
-from typing import Any, Dict, Set, Tuple
+from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fieldops.mattermost.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.fieldops.mattermost.plugins.module_utils._client import Client
-from ansible_collections.fieldops.mattermost.plugins.module_utils._masking import is_secret, strings_in
 from ansible_collections.fieldops.mattermost.plugins.module_utils._module import run_module
-from ansible_collections.fieldops.mattermost.plugins.module_utils._settings import Path, Values, dotted, flatten
 from ansible_collections.fieldops.mattermost.plugins.module_utils._settings_door import (
+    Wanted,
     apply,
     find_server,
     make_plan,
@@ -212,25 +211,16 @@ SPEC = ArgumentSpec(
 )
 
 
-def wanted_settings(module: AnsibleModule) -> Tuple[Values, Set[Path]]:
-    """All keys that are asked for, and which of them are secret."""
-    plain = flatten(module.params["settings"])
-    secret = flatten(module.params["secret_settings"])
-    twice = sorted(dotted(path) for path in plain.keys() & secret.keys())
-    refuse([f"{key} is in settings and in secret_settings" for key in twice], tried="tell what to set")
-    hidden = {path: value for path, value in plain.items() if is_secret(path)}
-    module.no_log_values.update(text for value in hidden.values() for text in strings_in(value))
-    return {**plain, **secret}, {*secret, *hidden}
-
-
 def run(module: AnsibleModule, client: Client) -> Dict[str, Any]:
     """Compare, set, and tell what was done."""
     params = module.params
-    wanted, secrets = wanted_settings(module)
+    wanted = Wanted.of(params["settings"], params["secret_settings"])
+    module.no_log_values.update(wanted.texts)
+    secrets = wanted.secrets
     server = find_server(params, client)
     plan = make_plan(
         server,
-        wanted,
+        wanted.values,
         override_warns=params["environment_override"] == "warn",
         update_secrets=params["update_secrets"] == "always",
     )

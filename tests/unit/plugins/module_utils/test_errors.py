@@ -57,6 +57,13 @@ def body(error_id, message="No.", detail=""):
             None,
             "Cannot do it: HTTP 501, Off: why (no.such.id). This part of the",
         ),
+        (
+            501,
+            body("app.pap.get_policy.app_error"),
+            None,
+            "Cannot do it: HTTP 501, No (app.pap.get_policy.app_error). It needs a licence: Enterprise Advanced or higher.",
+        ),
+        (500, body("app.pap.get_policy.app_error"), None, "Cannot do it: HTTP 500, No (app.pap.get_policy.app_error)."),
         (500, body("no.such.id", "", "why"), None, "Cannot do it: HTTP 500, why (no.such.id). See the server's log."),
         (500, body("no.such.id", "It is so", "It is so"), None, "Cannot do it: HTTP 500, It is so (no.such.id)."),
         (

@@ -7,6 +7,7 @@ from ansible_collections.fieldops.mattermost.plugins.module_utils._masking impor
     SERVER_MASK,
     is_masked,
     is_secret,
+    secrets_in,
     strings_in,
 )
 
@@ -77,3 +78,11 @@ def test_is_masked(value, masked):
 
 def test_strings_in():
     assert list(strings_in({"a": ["b", {"c": "d"}, ""], "e": 1, "f": None})) == ["b", "d"]
+
+
+def test_secrets_inside_a_value():
+    path = ("PluginSettings", "Plugins", "mattermost-ai", "config")
+    value = {"services": [{"name": "model", "apiKey": "open-sesame"}, {"headers": ["x"]}], "limit": 3}
+    assert is_secret(path, value) and not is_secret(path) and not is_secret(path, {"services": []}, None, "text")
+    assert list(secrets_in(path, value)) == ["open-sesame"]
+    assert list(secrets_in(("token",), ["a", {"b": "c"}])) == ["a", "c"]

@@ -30,6 +30,9 @@ def bring(*, present=True, current=None, check_mode=False, **wanted):
 def test_differences():
     wanted = {"name": "core", "display_name": None, "members": ["b", "a"], "purpose": "p"}
     assert differences(OLD, wanted) == {"purpose": "p"}
+    ordered = [{"name": "a"}, {"name": "b"}]
+    assert not differences({"options": ordered}, {"options": list(ordered)})
+    assert differences({"options": ordered}, {"options": ordered[::-1]})
 
 
 @pytest.mark.parametrize(

@@ -36,13 +36,16 @@ class Plugins:
         self.enabled = enabled
         self.crashes = crashes
         self.settings = {"Enable": True, "EnableUploads": True, "RequirePluginSignature": False}
+        self.own = {}
         self.slow = 0
         fake.routes[("GET", "/config")] = lambda request: {
             "PluginSettings": {
                 **self.settings,
                 "PluginStates": {"a.b": {"Enable": self.enabled}} if self.version else None,
+                "Plugins": self.own,
             }
         }
+        fake.routes[("PUT", "/config/patch")] = self.patch
         fake.routes[("GET", "/plugins")] = lambda request: self.listed()
         fake.routes[("POST", "/plugins")] = self.upload
         fake.routes[("POST", "/plugins/a.b/enable")] = lambda request: self.switch(True)
@@ -64,6 +67,10 @@ class Plugins:
         with open(self.next, "rb") as file:
             assert file.read() in request.body
         self.version = self.next_version
+        return {}
+
+    def patch(self, request):
+        self.own = request.json["PluginSettings"]["Plugins"]
         return {}
 
     def switch(self, enabled):
@@ -215,3 +222,69 @@ def test_bad_bundles(run, fake, tmp_path):
 def test_not_installed(run, fake):
     Plugins(fake)
     assert run(id="a.b", enabled=True)["msg"].endswith("it is not installed. Give its bundle as path.")
+
+
+def test_settings(run, fake, tmp_path):
+    """Merged by name whatever the spelling, sent with everybody else's, before the plugin is switched on."""
+    plugins = Plugins(fake)
+    plugins.next, plugins.next_version = bundle(tmp_path / "1.tgz", "1.0.0"), "1.0.0"
+    plugins.own = {"a.b": {"defaultenabled": False, "other": 1}, "c.d": {"x": "y"}}
+    args = {
+        "path": plugins.next,
+        "enabled": True,
+        "settings": {"DefaultEnabled": True, "Config": {"services": [{"name": "model", "apiKey": "open-sesame"}]}},
+        "secret_settings": {"turn": "tin-opener"},
+    }
+    predicted = run(check=True, **args)
+    assert predicted["changed"] and not fake.writes
+    result = run(**args)
+    assert fake.writes == ["POST /plugins", "PUT /config/patch", "POST /plugins/a.b/enable"]
+    config = {"services": [{"name": "model", "apiKey": "open-sesame"}]}
+    own = {"defaultenabled": True, "other": 1, "Config": config, "turn": "tin-opener"}
+    assert plugins.own == {"a.b": own, "c.d": {"x": "y"}}
+    new = "******** (new value)"
+    for each in (result, predicted):
+        assert each["settings"]["before"] == {"DefaultEnabled": False, "Config": None, "turn": None}
+        assert each["settings"]["after"] == {"DefaultEnabled": True, "Config": new, "turn": new}
+        assert "settings" not in each["plugin"] and each["diff"]["after"]["settings"] == each["settings"]["after"]
+        assert "open-sesame" not in each["text"] and "tin-opener" not in each["text"]
+    again = run(**args)
+    assert (again["changed"], again["settings"]) == (False, {}) and len(fake.writes) == 3
+
+    result = run(id="a.b", secret_settings={"turn": "can-opener"})
+    assert (result["settings"]["before"], result["settings"]["after"]) == ({"turn": "********"}, {"turn": new})
+    assert result["diff"]["before"]["settings"] == {"turn": "********"} and result["plugin"]["running"]
+    assert not run(id="a.b", state="absent", settings={"x": 1})["settings"]
+
+
+def test_settings_over_url(run_module, fake_url, pauses, tmp_path):
+    """Newer servers hide the settings of plugins that are not installed, and would lose them."""
+    plugins = Plugins(fake_url, version="1.0.0", enabled=True)
+    fake_url.routes[("GET", "/config/client")] = {"Version": "11.6.0"}
+    fake_url.routes[("GET", "/config/environment")] = {}
+    args = {"url": fake_url.url, "token": "the-token", "id": "a.b", "settings": {"x": "new"}}
+    assert "Use socket_path on the server host, or give config_path" in run_module("plugin", **args)["msg"]
+    stored = {"PluginSettings": {"Plugins": {"a.b": {"x": "old"}, "hidden": {"key": "kept"}}}}
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(stored))
+    plugins.own = {"a.b": {"x": "*" * 32}}
+    assert run_module("plugin", config_path=str(config), **args)["settings"]["before"] == {"x": "old"}
+    assert plugins.own == {"a.b": {"x": "new"}, "hidden": {"key": "kept"}}
+
+
+def test_settings_that_cannot_be_compared(run, fake):
+    plugins = Plugins(fake, version="1.0.0", enabled=True)
+    plugins.own = {"a.b": {"secret": "*" * 32}}
+    args = {"id": "a.b", "secret_settings": {"secret": "new"}}
+    assert not run(update_secrets="on_create", **args)["changed"]
+    assert run(**args)["changed"] and plugins.own == {"a.b": {"secret": "new"}}
+
+
+def test_settings_are_refused(run, fake):
+    plugins = Plugins(fake, version="1.0.0", enabled=True)
+    result = run(id="a.b", settings={"x": 1}, secret_settings={"x": 2})
+    assert "PluginSettings.Plugins.a.b.x is in settings and in secret_settings" in result["msg"]
+    assert "has no value" in run(id="a.b", settings={"x": None})["msg"]
+    fake.routes[("PUT", "/config/patch")] = error(403, "api.context.permissions.app_error")
+    assert "needs the permission sysconsole_write_*" in run(id="a.b", settings={"x": 1})["msg"]
+    assert plugins.own == {}
