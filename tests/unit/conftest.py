@@ -53,7 +53,7 @@ def run_module(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Run:
         if name.startswith("MATTERMOST_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
 
-    def run(name: str, *, check: bool = False, **args: Any) -> Dict[str, Any]:
+    def run(name: str, /, *, check: bool = False, **args: Any) -> Dict[str, Any]:
         module = importlib.import_module(MODULES + name)
         internal = {"_ansible_check_mode": check, "_ansible_remote_tmp": str(tmp_path)}
         output = io.StringIO()
