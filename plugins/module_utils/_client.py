@@ -29,7 +29,7 @@ from ._multipart import Multipart
 
 # A request that never reached the server, or that it turned away unread, may be sent again whatever it asks for.
 # After the others of this list the server may have acted: those are sent again only if that does no harm.
-_TRY_AGAIN = (502, 503, 504)
+_TRY_AGAIN = (500, 502, 503, 504)
 _REPEATABLE = ("GET", "PUT", "DELETE")
 _LONGEST_PAUSE = 30.0
 _NOBODY_THERE = (errno.ECONNREFUSED, errno.ENOENT, errno.EHOSTUNREACH, errno.ENETUNREACH)
@@ -76,6 +76,7 @@ class Client:
     def __init__(self, connection: Connection, *, retries: int = 4) -> None:
         self.connection = connection
         self.retries = retries
+        self.known: Dict[str, Dict[str, Any]] = {}  # what _lookup has found by its name
         self._token = connection.token
         self._base = "http://localhost" if connection.socket_path else (connection.url or "").rstrip("/")
 
@@ -105,6 +106,13 @@ class Client:
         """The server's release, for instance [9, 11, 0]."""
         return [int(part) for part in self.client_config.get("Version", "0").split(".") if part.isdigit()]
 
+    @cached_property
+    def licence(self) -> Optional[Dict[str, str]]:
+        """What the server tells clients about its licence; None when it tells nothing."""
+        from ._licences import client_map  # it makes clients itself
+
+        return client_map(self)
+
     def get(self, path: str, *, tried: str, query: Optional[Dict[str, Any]] = None, needs: Optional[str] = None) -> Any:
         """Read; `tried` completes the sentence "Cannot ...", `needs` names the permission asked for."""
         return self.request("GET", path, tried=tried, query=query, needs=needs)
@@ -126,6 +134,10 @@ class Client:
     def put(self, path: str, body: Dict[str, Any], *, tried: str, **more: Any) -> Any:
         """Change."""
         return self.request("PUT", path, body=body, tried=tried, **more)
+
+    def patch(self, path: str, body: Dict[str, Any], *, tried: str, **more: Any) -> Any:
+        """Change a part."""
+        return self.request("PATCH", path, body=body, tried=tried, **more)
 
     def delete(self, path: str, *, tried: str, **more: Any) -> Any:
         """Remove."""
@@ -179,7 +191,8 @@ class Client:
             there = answer.headers.get("Location")
             message = f"Cannot {tried}: {self.connection.place} redirects to {there}. Give that address as url."
             return MattermostError(message, status=answer.status)
-        return refused(tried=tried, status=answer.status, body=answer.body, needs=needs)
+        anonymous = not (self.local or self._token or self.connection.login_username)
+        return refused(tried=tried, status=answer.status, body=answer.body, needs=needs, anonymous=anonymous)
 
     def _send(self, method: str, address: str, *, body: Body, tried: str) -> _Answer:
         """One request, again while that is safe and may help."""

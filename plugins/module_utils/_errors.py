@@ -63,6 +63,12 @@ REMEDIES: Dict[str, str] = {
     ),
     "api.license.add_license.unique_users.app_error": "Deactivate accounts, or get a licence with more seats.",
     "api.license.upgrade_needed.app_error": "Only the Enterprise release can take a licence; this is Team Edition.",
+    "api.context.mfa_required.app_error": (
+        "The server demands multi-factor authentication of this account. Set it up, or use a personal access token."
+    ),
+    "api.user.check_user_mfa.bad_code.app_error": (
+        "The account uses multi-factor authentication. Give the code that is valid now as mfa_code."
+    ),
     "api.user.check_user_login_attempts.too_many.app_error": (
         "The account is locked after too many wrong passwords. Have an administrator reset its failed attempts."
     ),
@@ -102,6 +108,9 @@ REMEDIES: Dict[str, str] = {
         "ClusterSettings.ReadOnlyConfig makes the configuration read-only while the server runs. "
         "Give config_path, so that the file is written and reloaded."
     ),
+    "mfa.validate_token.authenticate.app_error": (
+        "The account uses multi-factor authentication. Give the code that is valid now as mfa_code."
+    ),
     "mfa.mfa_disabled.app_error": "Set ServiceSettings.EnableMultifactorAuthentication to true.",
     "model.job.is_valid.type.app_error": (
         "Nothing on this server does such jobs: it needs a licence (Enterprise, for access_control_sync Enterprise "
@@ -115,6 +124,7 @@ _LOGIN = (
 )
 _BY_STATUS: Dict[int, str] = {
     401: "The server does not accept the credentials. Give a valid token, or login_username and login_password.",
+    403: "The account may not do this. Give credentials of one that may, for instance of a system administrator.",
     413: "The upload is larger than the server or the proxy before it allows. Raise FileSettings.MaxFileSize.",
     429: "The server limits the rate of requests. Wait, or raise RateLimitSettings.",
     500: "See the server's log.",
@@ -166,12 +176,14 @@ def parse_error(body: bytes) -> Tuple[Optional[str], str]:
     return document.get("id"), words
 
 
-def _remedy(*, status: int, error_id: Optional[str], needs: Optional[str]) -> str:
+def _remedy(*, status: int, error_id: Optional[str], needs: Optional[str], anonymous: bool) -> str:
     tier = LICENCE_TIERS.get(error_id or "")
     if status == 501 and (error_id or "").startswith(_ACCESS_CONTROL):
         tier = "Enterprise Advanced"
     if tier:
         return f"It needs a licence: {tier} or higher."
+    if status == 401 and anonymous:
+        return "No credentials were given. Give token, or login_username and login_password."
     if error_id in REMEDIES:
         return REMEDIES[str(error_id)]
     if (error_id or "").startswith("api.user.login."):
@@ -181,7 +193,9 @@ def _remedy(*, status: int, error_id: Optional[str], needs: Optional[str]) -> st
     return _BY_STATUS.get(status, "")
 
 
-def refused(*, tried: str, status: int, body: bytes, needs: Optional[str] = None) -> MattermostError:
+def refused(
+    *, tried: str, status: int, body: bytes, needs: Optional[str] = None, anonymous: bool = False
+) -> MattermostError:
     """The error for an answer that is not a success: what was tried, what the server said, what to do."""
     error_id, words = parse_error(body)
     said = f"HTTP {status}"
@@ -189,5 +203,5 @@ def refused(*, tried: str, status: int, body: bytes, needs: Optional[str] = None
         said += ", " + words.rstrip(".")
     if error_id:
         said += f" ({error_id})"
-    message = f"Cannot {tried}: {said}. {_remedy(status=status, error_id=error_id, needs=needs)}"
+    message = f"Cannot {tried}: {said}. {_remedy(status=status, error_id=error_id, needs=needs, anonymous=anonymous)}"
     return MattermostError(message.rstrip(), status=status, error_id=error_id)

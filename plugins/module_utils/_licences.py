@@ -37,7 +37,7 @@ def parse(content: bytes) -> Dict[str, Any]:
 
 def installed(client: Client) -> Optional[Dict[str, Any]]:
     """What the server is licensed for; the id is empty when the server hides it, None when it tells nothing."""
-    found = _client_map(client)
+    found = client.licence
     if found is None:
         return None
     return {
@@ -48,7 +48,8 @@ def installed(client: Client) -> Optional[Dict[str, Any]]:
     }
 
 
-def _client_map(client: Client) -> Optional[Dict[str, str]]:
+def client_map(client: Client) -> Optional[Dict[str, str]]:
+    """What the server tells clients about its licence; `client.licence` asks once."""
     try:
         found: Dict[str, str] = client.get("/license/client", tried=_TRIED, query={"format": "old"})
         return found

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import socketserver
+import ssl
 import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler
@@ -46,7 +47,7 @@ class FakeServer:
     A function gets the request. A route that is not there answers as the real server does.
     """
 
-    def __init__(self, *, unix: bool) -> None:
+    def __init__(self, *, unix: bool, certificate: Optional[Tuple[str, str]] = None) -> None:
         self.routes: Dict[Tuple[str, str], Any] = {("GET", "/system/ping"): {"status": "OK"}}
         self.requests: List[Request] = []
         self.directory = tempfile.mkdtemp(prefix="fm-")
@@ -73,7 +74,7 @@ class FakeServer:
                 with contextlib.suppress(BrokenPipeError):
                     self.wfile.write(data)
 
-            do_GET = do_POST = do_PUT = do_DELETE = handle_one
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one
 
             def address_string(self) -> str:
                 return "test"
@@ -84,7 +85,14 @@ class FakeServer:
         kind = socketserver.ThreadingUnixStreamServer if unix else socketserver.ThreadingTCPServer
         self._server = kind(self.socket_path if unix else ("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.url = "" if unix else f"http://127.0.0.1:{self._server.server_address[1]}"
+        scheme = "http"
+        if certificate:
+            scheme, context = "https", ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self.url = "" if unix else f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def answer(self, request: Request) -> Optional[Reply]:

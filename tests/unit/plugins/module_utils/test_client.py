@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+import subprocess
+import time
 from urllib.error import URLError
 
 import pytest
@@ -12,7 +14,7 @@ from ansible_collections.fieldops.mattermost.plugins.module_utils import _client
 from ansible_collections.fieldops.mattermost.plugins.module_utils._client import Client, Connection
 from ansible_collections.fieldops.mattermost.plugins.module_utils._errors import MattermostError, MattermostUnreachable
 from ansible_collections.fieldops.mattermost.plugins.module_utils._multipart import Multipart
-from ansible_collections.fieldops.mattermost.tests.unit.fake_server import Reply, Turns, error
+from ansible_collections.fieldops.mattermost.tests.unit.fake_server import FakeServer, Reply, Turns, error
 
 
 def local(fake, **more):
@@ -109,10 +111,67 @@ def test_find(fake):
     assert raised.value.no_route
 
 
-def test_version_is_read_once(fake):
+def test_version_and_licence_are_read_once(fake):
     fake.routes[("GET", "/config/client")] = {"Version": "9.11.0-rc1"}
+    fake.routes[("GET", "/license/client")] = {"IsLicensed": "true", "SkuShortName": "enterprise"}
     client = local(fake)
     assert client.version == client.version == [9, 11]
+    assert client.licence == client.licence == {"IsLicensed": "true", "SkuShortName": "enterprise"}
+    assert [request.path for request in fake.requests] == ["/config/client", "/license/client"]
+
+
+def test_change_a_part(fake):
+    fake.routes[("PATCH", "/things/1")] = lambda request: {"id": "1", **request.json}
+    assert local(fake).patch("/things/1", {"name": "new"}, tried="change it") == {"id": "1", "name": "new"}
+
+
+def test_no_credentials_at_all(fake_url):
+    fake_url.routes[("GET", "/x")] = error(401, "api.context.session_expired.app_error", "Invalid or expired session.")
+    with pytest.raises(MattermostError, match=r"No credentials were given\. Give token, or login_username"):
+        remote(fake_url).get("/x", tried="read x")
+    with pytest.raises(MattermostError, match="The token is wrong, has expired, or was revoked"):
+        remote(fake_url, token="old").get("/x", tried="read x")
+
+
+def test_site_ca(tmp_path):
+    """A server whose certificate comes from a CA of its own: trusted with ca_path, and only then."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "ca.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    command += ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    server = FakeServer(unix=False, certificate=(str(certificate), str(key)))
+    server.routes[("GET", "/x")] = {"found": True}
+    url = server.url.replace("127.0.0.1", "localhost")
+    try:
+        trusting = Client(Connection(url=url, ca_path=str(certificate), use_proxy=False))
+        assert trusting.get("/x", tried="read x") == {"found": True}
+        with pytest.raises(MattermostError, match="give that as ca_path"):
+            Client(Connection(url=url, use_proxy=False)).get("/x", tried="read x")
+        assert Client(Connection(url=url, validate_certs=False, use_proxy=False)).get("/x", tried="read x")
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_proxy(fake_url, monkeypatch, used):
+    """The target's proxy is asked for the whole address, unless it is not to be used."""
+    monkeypatch.setenv("http_proxy", fake_url.url)
+    monkeypatch.setenv("no_proxy", "")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        client = Client(Connection(url=url, use_proxy=used), retries=0)
+        with pytest.raises(MattermostError) as raised:
+            client.get("/x", tried="read x")
+    assert isinstance(raised.value, MattermostUnreachable) is not used
+    assert len(fake_url.requests) == used
+
+
+def test_time_limit(fake):
+    fake.routes[("GET", "/x")] = lambda request: time.sleep(1.5)
+    with pytest.raises(MattermostError, match=r"no answer from the socket .* in 1 s"):
+        local(fake, timeout=1).get("/x", tried="read x")
     assert len(fake.requests) == 1
 
 
@@ -141,12 +200,15 @@ def test_upload(fake, tmp_path):
         ("GET", Reply(429, b"limit exceeded", {"Retry-After": "3000"}), 2),
         ("POST", Reply(503, b""), 1),
         ("POST", None, 1),
-        ("GET", error(500, "x"), 1),
+        ("GET", error(500, "app.channel.get.find.app_error"), 2),
+        ("PATCH", Reply(502, b""), 1),
+        ("POST", error(500, "x"), 1),
+        ("GET", error(501, "x"), 1),
     ],
 )
 def test_tries_again_only_where_it_is_safe(fake, pauses, method, first, asked):
     fake.routes[(method, "/x")] = Turns([first, {"done": True}])
-    body = {} if method in ("PUT", "POST") else None
+    body = {} if method in ("PUT", "POST", "PATCH") else None
     if asked == 2:
         assert local(fake).request(method, "/x", tried="do it", body=body) == {"done": True}
     else:

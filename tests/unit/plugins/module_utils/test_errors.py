@@ -34,7 +34,8 @@ def body(error_id, message="No.", detail=""):
             403,
             body("api.context.permissions.app_error"),
             None,
-            "Cannot do it: HTTP 403, No (api.context.permissions.app_error).",
+            "Cannot do it: HTTP 403, No (api.context.permissions.app_error). The account may not do this. "
+            "Give credentials of one that may, for instance of a system administrator.",
         ),
         (
             401,

@@ -58,7 +58,7 @@ def test_not_allowed_to_know(run, fake, status):
     assert run()["server"]["schema_version"] is None
 
 
-def test_schema_fails(run, fake):
+def test_schema_fails(run, fake, pauses):
     fake.routes[("GET", "/system/schema/version")] = error(500, "x")
     assert "Cannot read the version of the database schema: HTTP 500" in run()["msg"]
 

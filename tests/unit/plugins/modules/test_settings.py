@@ -253,7 +253,7 @@ def test_same_key_in_both(run, config):
         (error(500, "x"), "See the server's log"),
     ],
 )
-def test_refused(run, config, fake, reply, words):
+def test_refused(run, config, fake, reply, words, pauses):
     fake.routes[("PUT", "/config/patch")] = reply
     result = run(settings={"TeamSettings": {"MaxUsersPerTeam": 60}})
     assert (result["status"], result["failed"]) == (reply.status, True)
