@@ -4,7 +4,10 @@
 
 MATTERMOST_RELEASE (a URL or a file) selects a real release; else the stand-in is packed. MATTERMOST_UPGRADE may name the
 release to upgrade to; without it the successor is the same release packed anew under a number with a suffix.
-A plugin of our own goes with them. The broken release is the first with its program replaced by one that starts, says why it dies, and dies.
+With --federated only one is laid out, an Enterprise release with a licence in MATTERMOST_LICENSE (a file); without a real release the
+stand-in's, with a licence of its own kind. A real release without a licence is laid out as it is.
+
+A plugin of our own goes with them otherwise. The broken release is the first with its program replaced by one that starts, says why it dies, and dies.
 """
 
 from __future__ import annotations
@@ -93,12 +96,43 @@ def plugin(target: Path) -> None:
             new.addfile(member, io.BytesIO(text.encode()))
 
 
+def federated(output: Path) -> None:
+    """The one release of a federated rehearsal, and its licence."""
+    source, licence = os.environ.get("MATTERMOST_RELEASE"), os.environ.get("MATTERMOST_LICENSE")
+    if source:
+        archive = bring(source, output)
+    else:
+        build = [sys.executable, STANDIN, "--edition", "enterprise", "--version", "11.6.0", "--output", output]
+        subprocess.run(build, check=True)
+        archive = next(output.glob("mattermost-*11.6.0*.tar.gz"))
+        licence = str(output / "standin.mattermost-license")
+        make = [sys.executable, STANDIN.parent / "licence.py", "--sku", "advanced", "--output", licence]
+        subprocess.run(make, check=True)
+    write_index(output, {"first": (version_of(archive), archive)}, licence=licence or "")
+
+
+def write_index(output: Path, releases: dict[str, tuple[str, Path]], *, licence: str = "") -> None:
+    """What is there, for inventories to look up."""
+    index = configparser.ConfigParser()
+    for name, (version, archive) in releases.items():
+        digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+        index[name] = {"version": version, "file": archive.name, "sha256": digest}
+    index["licence"] = {"file": licence}
+    with (output / "releases.ini").open("w", encoding="utf-8") as file:
+        index.write(file)
+
+
 def main() -> None:
     """Write the releases and releases.ini."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True)
-    output: Path = parser.parse_args().output
+    parser.add_argument("--federated", action="store_true")
+    arguments = parser.parse_args()
+    output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)
+    if arguments.federated:
+        federated(output)
+        return
     first_source, next_source = os.environ.get("MATTERMOST_RELEASE"), os.environ.get("MATTERMOST_UPGRADE")
     if first_source:
         first = bring(first_source, output)
@@ -120,17 +154,8 @@ def main() -> None:
     repack(successor, broken, replace={"bin/mattermost": BROKEN % next_number.split("+")[0]})
     extra = output / "mil.example.rehearsal-1.0.0.tar.gz"
     plugin(extra)
-    index = configparser.ConfigParser()
-    for name, version, archive in (
-        ("first", number, first),
-        ("next", next_number, successor),
-        ("broken", broken_number, broken),
-        ("plugin", "1.0.0", extra),
-    ):
-        digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-        index[name] = {"version": version, "file": archive.name, "sha256": digest}
-    with (output / "releases.ini").open("w", encoding="utf-8") as file:
-        index.write(file)
+    found = {"first": (number, first), "next": (next_number, successor), "broken": (broken_number, broken)}
+    write_index(output, {**found, "plugin": ("1.0.0", extra)})
 
 
 if __name__ == "__main__":

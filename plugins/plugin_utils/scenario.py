@@ -123,9 +123,9 @@ def secret_problems(role: str, given: Mapping[str, Any]) -> list[str]:
             )
     if not given["passwords_differ"]:
         problems.append(f"{role}_admin_password and {role}_database_password are the same; choose two.")
-    if given["own_pki"] and not given["tls_given"]:
+    for host in given["hosts_without_tls"] if given["own_pki"] else []:
         problems.append(
-            f"{role}_ca_certificate is given, but {given['this_host']} has no {role}_tls_certificate and "
+            f"{role}_ca_certificate is given, but {host} has no {role}_tls_certificate and "
             f"{role}_tls_private_key; give both for each host, or leave the authority to the role."
         )
     return problems
