@@ -20,6 +20,7 @@ from server.config_backing import search_dirs
 from server.database import Database, NoDatabase
 from server.filestore import FileStore
 from server.http import TcpServer, UnixServer
+from server.jobs import Jobs
 from server.licence import Licence
 from server.log import Logger
 from server.outbound import Outbound
@@ -87,6 +88,8 @@ class App:
         self._announce()
         self.plugins = Plugins(self)
         self.plugins.start()
+        self.jobs = Jobs(self)
+        self.jobs.start()
         self._check_files()
         self._listen()
         self.outbound.start()

@@ -111,8 +111,8 @@ def fields(app: App) -> list[Row]:
     return sorted(rows, key=lambda row: float(row["attrs"]["sort_order"]))
 
 
-def by_name(app: App, user_id: str) -> dict[str, Any]:
-    """What an account has, as access policies name it: options by their names."""
+def of_user(app: App, user_id: str) -> dict[str, Any]:
+    """What an account has, under id_FIELD as access policies keep it; options by their names."""
     stored = {row["field_id"]: row["value"] for row in app.store.find("propertyvalues", target_id=user_id)}
     found = {}
     for field in fields(app):
@@ -121,5 +121,5 @@ def by_name(app: App, user_id: str) -> dict[str, Any]:
             continue
         names = {option["id"]: option["name"] for option in field["attrs"]["options"] or []}
         several = field["type"] in _SEVERAL
-        found[field["name"]] = [names.get(item, item) for item in value] if several else names.get(value, value)
+        found["id_" + field["id"]] = [names.get(one, one) for one in value] if several else names.get(value, value)
     return found

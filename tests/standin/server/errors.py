@@ -6,7 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from server.errors_licensed import LICENSED
+
 _ERRORS: dict[str, tuple[int, str]] = {
+    **LICENSED,
     # any route
     "api.context.404.app_error": (404, "Sorry, we could not find the page."),
     "api.context.session_expired.app_error": (401, "Invalid or expired session, please login again."),
@@ -202,40 +205,6 @@ _ERRORS: dict[str, tuple[int, str]] = {
     # licence gates and the rest
     "api.remote_cluster.service_not_enabled.app_error": (501, "The remote cluster service is not enabled."),
     "api.team.demote_user_to_guest.license.error": (501, "Your license does not support guest accounts"),
-    "api.team.demote_user_to_guest.disabled.error": (501, "Guest accounts are disabled."),
-    "api.user.demote_user_to_guest.already_guest.app_error": (
-        501,
-        "Unable to convert the user to guest because is already a guest.",
-    ),
-    "api.team.invite_guests_to_channels.disabled.error": (501, "Guest accounts are disabled"),
-    "api.team.invite_guests_to_channels.invalid_body.app_error": (400, "Invalid or missing request body."),
-    "api.team.invite_guests.channel_in_invalid_team.app_error": (
-        400,
-        "The channels of the invite must be part of the team of the invite.",
-    ),
-    "api.team.invite_members.disabled.app_error": (501, "Email invitations are disabled."),
-    "api.team.invite_members.invalid_email.app_error": (
-        400,
-        "The following email addresses do not belong to an accepted domain: {addresses}. Please contact your System "
-        "Administrator for details.",
-    ),
-    "api.team.invite_members.unable_to_send_email.app_error": (500, "Error while sending the email"),
-    "api.team.invite_members.unable_to_send_email_with_defaults.app_error": (
-        500,
-        "SMTP is not configured in System Console",
-    ),
-    "app.team.get_by_invite_id.finding.app_error": (404, "Unable to find the existing team."),
-    "api.user.create_user.signup_link_invalid.app_error": (400, "The signup link does not appear to be valid."),
-    "api.user.create_user.guest_accounts.license.app_error": (400, "Your license does not support guest accounts."),
-    "api.user.create_user.guest_accounts.disabled.app_error": (400, "Guest accounts are disabled."),
-    "api.user.create_user.bad_token_email_data.app_error": (
-        400,
-        "The email address in the token does not match the one in the user data.",
-    ),
-    "model.guest.is_valid.emails.app_error": (400, "Invalid emails."),
-    "model.guest.is_valid.email.app_error": (400, "Invalid email."),
-    "model.guest.is_valid.channels.app_error": (400, "Invalid channels."),
-    "model.guest.is_valid.channel.app_error": (400, "Invalid channel."),
     "api.team.invite_guests_to_channels.license.error": (501, "Your license does not support guest accounts"),
     "api.user.promote_guest_to_user.no_guest.app_error": (
         501,
@@ -249,27 +218,6 @@ _ERRORS: dict[str, tuple[int, str]] = {
     ),
     "api.scheme.create_scheme.license.error": (501, "Your license does not support creating permissions schemes."),
     "api.team.update_team_scheme.license.error": (501, "Your license does not support updating a team's scheme"),
-    "api.scheme.patch_scheme.license.error": (501, "Your license does not support update permissions schemes"),
-    "api.scheme.delete_scheme.license.error": (501, "Your license not support delete permissions schemes"),
-    "app.scheme.get.app_error": (404, "Unable to get the scheme."),
-    "app.scheme.save.app_error": (500, "Unable to create the scheme."),
-    "app.scheme.save.invalid_scheme.app_error": (400, "The provided scheme is invalid."),
-    "api.scheme.get_teams_for_scheme.scope.error": (
-        400,
-        "Unable to get the teams for scheme because the supplied scheme is not a team scheme.",
-    ),
-    "api.scheme.get_channels_for_scheme.scope.error": (
-        400,
-        "Unable to get the channels for scheme because the supplied scheme is not a channel scheme.",
-    ),
-    "api.team.update_team_scheme.scheme_scope.error": (
-        400,
-        "Unable to set the scheme to the team because the supplied scheme is not a team scheme.",
-    ),
-    "api.channel.update_channel_scheme.scheme_scope.error": (
-        400,
-        "Unable to set the scheme to the channel because the supplied scheme is not a channel scheme.",
-    ),
     "api.channel.update_channel_scheme.license.error": (
         403,
         "Your license does not support updating a channel's scheme",
@@ -279,27 +227,6 @@ _ERRORS: dict[str, tuple[int, str]] = {
         403,
         "Your license does not support Custom Profile Attributes.",
     ),
-    "app.custom_profile_attributes.limit_reached.app_error": (422, "Custom Profile Attributes field limit reached"),
-    "app.custom_profile_attributes.property_field_not_found.app_error": (
-        404,
-        "Custom Profile Attribute field not found",
-    ),
-    "app.custom_profile_attributes.property_field_is_managed.app_error": (
-        403,
-        "Cannot update value for an admin-managed Custom Profile Attribute field",
-    ),
-    "app.custom_profile_attributes.property_field_is_synced.app_error": (
-        400,
-        "Cannot update value for a synced Custom Profile Attribute field",
-    ),
-    "app.custom_profile_attributes.sanitize_and_validate.app_error": (
-        422,
-        "Invalid property value attributes : {name} ({reason}).",
-    ),
-    "app.custom_profile_attributes.validate_value.app_error": (400, "Failed to validate property value"),
-    "app.property.create_field.app_error": (500, "Unable to create property field."),
-    "app.property.update_field.app_error": (500, "Unable to update property field."),
-    "model.property_field.is_valid.app_error": (400, "Invalid property field: {name} ({reason})."),
     "app.pap.search_access_control_policies.app_error": (501, "Could not search access control policies."),
     "ent.elasticsearch.test_config.license.error": (501, "Your license does not support Elasticsearch."),
     "api.admin.saml.not_available.app_error": (501, "SAML 2.0 is not configured or supported on this server."),

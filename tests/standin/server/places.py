@@ -73,7 +73,9 @@ def show_channel(app: App, channel: Row) -> dict[str, Any]:
     if channel["type"] == "D":
         shown["shared"] = False
     if app.release.is_11:
-        shown.update(banner_info=None, policy_enforced=False, policy_is_active=False)
+        policy = app.store.get("accesscontrolpolicies", id=channel["id"]) if channel["type"] == "P" else None
+        shown.update(banner_info=None, policy_enforced=policy is not None)
+        shown["policy_is_active"] = policy is not None and policy["active"]
         shown.update(autotranslation=False, default_category_name="")
     return shown
 

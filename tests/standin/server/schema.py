@@ -96,6 +96,19 @@ _TABLES = {
         "field_id target_id",
         "field_id:id target_id:id target_type:name group_id:id value:json update_at:ms",
     ),
+    "accesscontrolpolicies": (
+        "id",
+        "id:id name:name type:name active:bool create_at:ms revision:int version:name imports:json rules:json "
+        "props:json",
+    ),
+    "retentionpolicies": ("id", "id:id display_name:name post_duration:name"),
+    "retentionpoliciesteams": ("team_id", "policy_id:id team_id:id"),
+    "retentionpolicieschannels": ("channel_id", "policy_id:id channel_id:id"),
+    "compliances": (
+        "id",
+        "id:id create_at:ms user_id:id status:name count:int description:text type:name start_at:ms end_at:ms keywords:text "
+        "emails:text",
+    ),
     "tokens": ("token", "token:name create_at:ms type:name extra:text"),
     "licenses": ("id", "id:id create_at:ms bytes:text"),
     "audits": ("id", "id:id create_at:ms user_id:id action:text extra_info:text ip_address:name session_id:id"),

@@ -7,9 +7,11 @@ from __future__ import annotations
 from server.release import Release
 from server.router import Route
 from server.routes import (
+    access_policies,
     attributes,
     bots,
     channels,
+    compliance,
     config,
     files,
     gates,
@@ -18,6 +20,7 @@ from server.routes import (
     logins,
     plugins,
     posts,
+    retention,
     roles,
     schemes,
     system,
@@ -45,5 +48,8 @@ def all_routes(release: Release) -> list[Route]:
         guests,
         schemes,
         attributes,
+        access_policies,
+        retention,
+        compliance,
     )
     return [route for family in families for route in family.ROUTES] + gates.routes(release)

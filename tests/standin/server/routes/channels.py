@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from server import guests, people, permissions, places
+from server import access, guests, people, permissions, places
 from server.database import Row
 from server.errors import ApiError, forbidden, invalid_body
 from server.http import Answer, Request
@@ -240,6 +240,7 @@ def add_member(app: App, request: Request) -> Answer:
     user = people.find(app, id=wanted)
     if channel["team_id"] and not places.in_team(app, channel["team_id"], user["id"]):
         raise ApiError("app.team.get_member.missing.app_error")
+    access.require(app, channel, user)
     return Answer(_joined(app, request, channel, user), 201)
 
 

@@ -11,6 +11,7 @@ from server.config import ConfigError
 from server.config_backing import BackingError, open_backing
 from server.errors import ApiError, DropConnection, invalid_body
 from server.http import Answer, Request
+from server.ids import now
 from server.router import ADMIN, OPEN, Route, is_admin, ok
 from server.settings import WrongType, lookup, sanitized, without_masked
 
@@ -75,6 +76,7 @@ def patch(app: App, request: Request) -> Answer:
         _crash_as_the_real_one(app, change)
         _drop_restricted(app, change)
     _writable(app)
+    _stamp_export(app, change)
     app.config.patch(change)
     return _shown(app, request, app.config.get())
 
@@ -133,9 +135,22 @@ def _refuse(app: App, change: dict[str, Any]) -> None:
 
 
 def _crash_as_the_real_one(app: App, change: dict[str, Any]) -> None:
-    """Before 10 the handler of this one key breaks the connection."""
-    if app.release.number < (10, 0) and lookup(change, ("MessageExportSettings", "EnableExport")):
+    """Before 10 the handler of this one key breaks the connection, unless the time it then looks at is given too."""
+    section = change.get("MessageExportSettings", {})
+    if app.release.number < (10, 0) and section.get("EnableExport") and section.get("ExportFromTimestamp") is None:
         raise DropConnection
+
+
+def _stamp_export(app: App, change: dict[str, Any]) -> None:
+    """Exports that are switched on begin now, unless it is said when; switched off, the time is forgotten."""
+    section = change.get("MessageExportSettings", {})
+    wanted = section.get("EnableExport")
+    if wanted is None or wanted == app.config("MessageExportSettings.EnableExport"):
+        return
+    if not wanted:
+        section["ExportFromTimestamp"] = 0
+    elif not section.get("ExportFromTimestamp"):
+        section["ExportFromTimestamp"] = now()
 
 
 def _drop_restricted(app: App, change: dict[str, Any]) -> None:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from server.app import App
 
 _REMOTE = "api.remote_cluster.service_not_enabled.app_error"
-_RETENTION = "ent.data_retention.generic.license.error"
-_COMPLIANCE = "ent.compliance.licence_disable.app_error"
 _LDAP = "api.ldap_groups.license_error"
 _OAUTH = "api.context.outgoing_oauth_connection.not_available.configuration_disabled"
 
@@ -27,9 +25,6 @@ _GATES = [
     ("GET", "/sharedchannels/{team_id}", _REMOTE),
     ("GET", "/channels/{channel_id}/moderations", "api.channel.get_channel_moderations.license.error"),
     ("PUT", "/channels/{channel_id}/moderations/patch", "api.channel.patch_channel_moderations.license.error"),
-    ("GET", "/data_retention/policies", _RETENTION),
-    ("GET", "/data_retention/policies_count", _RETENTION),
-    ("GET", "/compliance/reports", _COMPLIANCE),
     ("GET", "/saml/metadata", "api.admin.saml.not_available.app_error"),
     ("POST", "/elasticsearch/test", "ent.elasticsearch.test_config.license.error"),
     ("GET", "/ip_filtering", "api.context.ip_filtering.not_available.app_error"),
@@ -38,22 +33,13 @@ _GATES = [
 ]
 # refused so to anyone
 _GATES_FOR_ALL = [
-    ("GET", "/data_retention/policy", _RETENTION),
     ("GET POST", "/groups", "api.license_error"),
-]
-# these look at the body first
-_GATES_WITH_BODY = [
-    ("/data_retention/policies", "policy", _RETENTION),
-    ("/compliance/reports", "compliance", _COMPLIANCE),
 ]
 _LOCAL_FOR_ALL = [("POST", "/ldap/test", _LDAP)]
 _LOCAL_TOO = [
     ("POST", "/ldap/sync", _LDAP),
     ("GET", "/ldap/groups", _LDAP),
     ("GET", "/system/support_packet", "api.no_license"),
-]
-_SINCE_11 = [
-    ("POST", "/access_control_policies/search", "app.pap.search_access_control_policies.app_error"),
 ]
 
 
@@ -63,19 +49,14 @@ def routes(release: Release) -> list[Route]:
     ]
     tables = [(_GATES, ADMIN, False), (_LOCAL_TOO, ADMIN, True)]
     tables += [(_GATES_FOR_ALL, SESSION, False), (_LOCAL_FOR_ALL, SESSION, True)]
-    if release.is_11:
-        tables.append((_SINCE_11, SESSION, True))
     for table, access, local in tables:
         for methods, path, refusal in table:
             found += [Route(method, path, _refuse(refusal), access, local=local) for method in methods.split()]
-    found += [Route("POST", path, _refuse(refusal, name), ADMIN) for path, name, refusal in _GATES_WITH_BODY]
     return found
 
 
-def _refuse(error_id: str, body: str = "") -> Callable[[App, Request], Any]:
-    def handler(_app: App, request: Request) -> Any:
-        if body:
-            request.json(body)
+def _refuse(error_id: str) -> Callable[[App, Request], Any]:
+    def handler(_app: App, _request: Request) -> Any:
         raise ApiError(error_id)
 
     return handler

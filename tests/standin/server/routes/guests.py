@@ -100,6 +100,8 @@ def _channels(app: App, request: Request, team: Row, wanted: list[str]) -> list[
             usable.append(channel)
     if any(channel["team_id"] != team["id"] for channel in usable):
         raise ApiError("api.team.invite_guests.channel_in_invalid_team.app_error")
+    if any(app.store.get("accesscontrolpolicies", id=channel["id"]) for channel in usable):
+        raise ApiError("api.team.invite_guests.policy_enforced_channel.app_error")
     return usable
 
 
