@@ -8,11 +8,8 @@ import base64
 import configparser
 import http.client
 import json
-import os
-import secrets
-import socket
-import ssl
 import subprocess
+import sys
 import uuid
 from pathlib import Path
 from typing import Any
@@ -22,8 +19,11 @@ import testinfra
 import yaml
 
 HERE = Path(__file__).resolve().parent
-COLLECTION = HERE.parents[1]
-WORK = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
+sys.path.insert(0, str(HERE.parent / "shared"))
+
+import sites
+
+COLLECTION, WORK = sites.COLLECTION, sites.WORK
 ADDRESSES = {
     "depot": "10.91.61.11",
     "database": "10.91.61.12",
@@ -32,65 +32,23 @@ ADDRESSES = {
     "proxy": "10.91.61.15",
 }
 SITE = "chat.example.mil"
+SITE_AS_REACHED = sites.Site(SITE, ADDRESSES["proxy"], WORK / "site-ca/ca.pem")
 ADMIN = ("operator", "rehearsal-Operator-2026")
 MARIA = ("maria", "rehearsal-Maria-2026")
 SECRETS = (ADMIN[1], "rehearsal/Data+base@2026", "rehearsal%2FData%2Bbase%402026")
 
 
-class Person:
-    """Somebody with a browser: HTTPS to the proxy, verified by the site CA, under the site's name."""
+class Person(sites.Person):
+    """Somebody at this site."""
+
+    site = SITE_AS_REACHED
 
     def __init__(self, name: str, password: str) -> None:
-        self.token = ""
-        answer, headers = self.ask("POST", "/users/login", {"login_id": name, "password": password}, whole=True)
-        self.token, self.id = headers["Token"], answer["id"]
-
-    def ask(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        whole: bool = False,
-        raw: bytes | None = None,
-        kind: str = "application/json",
-    ) -> Any:
-        data = raw if raw is not None else (json.dumps(body).encode() if body is not None else None)
-        headers = {"Content-Type": kind} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
-        connection = https()
-        connection.request(method, f"/api/v4{path}", data, headers)
-        reply = connection.getresponse()
-        content = reply.read()
-        assert reply.status < 300, f"{method} {path}: {reply.status} {content[:300]!r}"
-        answer = json.loads(content) if "json" in reply.headers.get("Content-Type", "") else content
-        return (answer, reply.headers) if whole else answer
-
-    def upload(self, channel: str, name: str, content: bytes) -> str:
-        boundary = secrets.token_hex(12)
-        raw = b"".join(
-            (
-                f'--{boundary}\r\nContent-Disposition: form-data; name="channel_id"\r\n\r\n{channel}\r\n'.encode(),
-                f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n'
-                "Content-Type: application/octet-stream\r\n\r\n".encode(),
-                content,
-                f"\r\n--{boundary}--\r\n".encode(),
-            )
-        )
-        answer = self.ask("POST", "/files", raw=raw, kind=f"multipart/form-data; boundary={boundary}")
-        return answer["file_infos"][0]["id"]
+        super().__init__(self.site, name, password)
 
 
-def tls(minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(WORK / "site-ca/ca.pem"))
-    context.minimum_version = minimum
-    return context
-
-
-def https(address: str = ADDRESSES["proxy"], name: str = SITE) -> http.client.HTTPSConnection:
-    """A connection to an address under a name, as a resolver would give it."""
-    connection = http.client.HTTPSConnection(name, timeout=60, context=tls())
-    connection._create_connection = lambda _address, *rest: socket.create_connection((address, 443), *rest)  # type: ignore[attr-defined]
-    return connection
+def https() -> http.client.HTTPSConnection:
+    return SITE_AS_REACHED.https()
 
 
 def effective_settings(host: Any) -> dict[str, Any]:
@@ -104,32 +62,11 @@ def effective_settings(host: Any) -> dict[str, Any]:
 
 
 def playbook(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a playbook of the collection against the scenario's inventory, as an operator would."""
-    command = ["ansible-playbook", "-i", str(HERE / "inventory"), *arguments]
-    env = {
-        **os.environ,
-        "ANSIBLE_PIPELINING": "true",
-        "ANSIBLE_FORKS": "10",
-        "ANSIBLE_FORCE_COLOR": "0",
-        "ANSIBLE_NOCOLOR": "1",
-    }
-    return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    return sites.playbook(HERE, *arguments)
 
 
 def strays() -> dict[str, int]:
-    """Packets that isolated hosts sent towards the outside, by sender, as the router counted them."""
-    listed = subprocess.run(
-        ["nft", "--json", "list", "set", "inet", "fieldops_air_gapped", "strays"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found: dict[str, int] = {}
-    for entry in json.loads(listed.stdout)["nftables"]:
-        for element in entry.get("set", {}).get("elem", []):
-            sender = element["elem"]["val"]["concat"][0]
-            found[sender] = found.get(sender, 0) + element["elem"]["counter"]["packets"]
-    return found
+    return sites.strays("fieldops_air_gapped")
 
 
 def releases() -> configparser.ConfigParser:
