@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from server import retention
 from server.release import data
 from server.settings import lookup
 
@@ -21,11 +22,21 @@ class ClientConfig:
         table = data(f"client-{app.release.profile}.json")
         self._limited: dict[str, str] = table["limited"]
         self._all: dict[str, str] = {**table["limited"], **table["session"]}
+        self._licensed: dict[str, dict[str, str]] = table["licensed"]
 
     def get(self, *, limited: bool) -> dict[str, str]:
-        table = self._limited if limited else self._all
+        table = self._licensed_table(self._limited if limited else self._all, limited=limited)
         computed = self._computed()
         return {key: self._value(value, computed) for key, value in sorted(table.items())}
+
+    def _licensed_table(self, table: dict[str, str], *, limited: bool) -> dict[str, str]:
+        """With what the features of a licence let clients know."""
+        licence = self._app.licence.current
+        found = dict(table)
+        for feature, entries in self._licensed.items():
+            if licence is not None and licence["features"].get(feature):
+                found.update({key: value for key, value in entries.items() if key in table or not limited})
+        return found
 
     def _value(self, value: str, computed: dict[str, str]) -> str:
         if value.startswith("@"):
@@ -46,6 +57,8 @@ class ClientConfig:
             "installation_date": store.system("InstallationDate"),
             "no_accounts": _text(store.count("users", "id NOT IN (SELECT userid FROM bots)") == 0),
             "schema_version": str(release.schema),
+            "message_retention_hours": str(retention.hours(self._app, "Message")),
+            "file_retention_hours": str(retention.hours(self._app, "File")),
         }
 
 

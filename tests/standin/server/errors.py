@@ -13,6 +13,7 @@ _ERRORS: dict[str, tuple[int, str]] = {
     # any route
     "api.context.404.app_error": (404, "Sorry, we could not find the page."),
     "api.context.session_expired.app_error": (401, "Invalid or expired session, please login again."),
+    "api.context.mfa_required.app_error": (403, "Multi-factor authentication is required on this server."),
     "api.context.permissions.app_error": (403, "You do not have the appropriate permissions."),
     "api.context.invalid_body_param.app_error": (400, "Invalid or missing {name} in request body."),
     "api.context.invalid_url_param.app_error": (400, "Invalid or missing {name} parameter in request URL."),

@@ -26,11 +26,15 @@ _OF_THE_REST = (
 )
 
 
-def cutoff(app: App, what: str) -> int:
-    """Of `Message` or `File`: what was made before is deleted. Hours win over days."""
+def hours(app: App, what: str) -> int:
+    """How long `Message` or `File` is kept where no policy says otherwise. Hours win over days."""
     settings = app.config.get()["DataRetentionSettings"]
-    hours = settings.get(f"{what}RetentionHours") or settings[f"{what}RetentionDays"] * 24
-    return now() - hours * _HOUR
+    return int(settings.get(f"{what}RetentionHours") or settings[f"{what}RetentionDays"] * 24)
+
+
+def cutoff(app: App, what: str) -> int:
+    """What was made before is deleted."""
+    return now() - hours(app, what) * _HOUR
 
 
 def shown(app: App, policy: Row) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from server.errors import ApiError, DropConnection, forbidden, invalid_url, no_s
 from server.http import TAKEN, Answer, Request
 from server.ids import is_id, new_id
 from server.permissions import has_permission, is_admin
+from server.sessions import require_second_factor
 
 if TYPE_CHECKING:
     from server.app import App
@@ -118,6 +119,7 @@ class Router:
             return
         if request.session is None:
             raise ApiError("api.context.session_expired.app_error")
+        require_second_factor(self._app, request)
         if route.access == SESSION or is_admin(request):
             return
         if route.access == ADMIN or not has_permission(self._app, request, route.access):

@@ -14,6 +14,7 @@ from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any
 
 from server.database import NoDatabase, Row
+from server.errors import ApiError
 from server.http import Request
 from server.ids import new_id, now
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _ITERATIONS = 20_000
 _HOUR = 3_600_000
+_WITHOUT_FACTOR = ("/api/v4/users/me",)
 
 
 def hash_password(password: str) -> str:
@@ -115,6 +117,23 @@ class Sessions:
         if not is_bot and not self._app.config("ServiceSettings.EnableUserAccessTokens"):
             return None
         return {"id": found["id"], "token": token, "user_id": found["user_id"], "expires_at": 0, "roles": ""}
+
+
+def require_second_factor(app: App, request: Request) -> None:
+    """Where a licensed server enforces one, accounts without it come no further than to setting it up."""
+    service = app.config.get()["ServiceSettings"]
+    if not (service["EnableMultifactorAuthentication"] and service["EnforceMultifactorAuthentication"]):
+        return
+    user = request.user
+    if user is None or user["mfa_active"] or not app.licence.has("mfa"):
+        return
+    guest = "system_guest" in user["roles"].split()
+    if guest and not app.config("GuestAccountsSettings.EnforceMultifactorAuthentication"):
+        return
+    if request.path in _WITHOUT_FACTOR or request.path.endswith(("/mfa", "/mfa/generate")):
+        return
+    if app.store.get("bots", user_id=user["id"]) is None:
+        raise ApiError("api.context.mfa_required.app_error")
 
 
 def _token(request: Request) -> str:

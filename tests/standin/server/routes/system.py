@@ -12,7 +12,8 @@ from server.errors import ApiError, invalid_url
 from server.http import Answer, Request
 from server.ids import new_id, now
 from server.multipart import is_multipart, parse
-from server.router import ADMIN, OPEN, Route, is_admin, ok
+from server.permissions import has_permission
+from server.router import ADMIN, OPEN, Route, ok
 
 if TYPE_CHECKING:
     from server.app import App
@@ -74,7 +75,7 @@ def license_client(app: App, request: Request) -> dict[str, str]:
         raise invalid_url("format")
     if not given:
         raise ApiError("api.license.client.old_format.app_error")
-    return app.licence.client(full=is_admin(request))
+    return app.licence.client(full=has_permission(app, request, "read_license_information"))
 
 
 def license_add(app: App, request: Request) -> Answer:
@@ -85,6 +86,14 @@ def license_add(app: App, request: Request) -> Answer:
         raise ApiError("api.license.add_license.no_file.app_error")
     _name, content = files["license"][0]
     return Answer(app.licence.save(content))
+
+
+def license_load(app: App, _request: Request) -> dict[str, int]:
+    """Accounts seen in the last month, in thousandths of those that are licensed."""
+    if app.licence.current is None:
+        return {"load": 0}
+    seen = "deleteat = 0 AND id NOT IN (SELECT userid FROM bots) AND id IN (SELECT userid FROM sessions)"
+    return {"load": round(1000 * app.store.count("users", seen) / app.licence.current["features"]["users"])}
 
 
 def license_remove(app: App, _request: Request) -> Answer:
@@ -171,8 +180,9 @@ ROUTES = [
     Route("GET", "/system/schema/version", schema_version, ADMIN, local=True),
     Route("GET", "/license/client", license_client, OPEN),
     Route("GET", "/license/client", license_client, local=True, only_local=True, since=(11, 0)),
-    Route("POST", "/license", license_add, ADMIN, local=True),
-    Route("DELETE", "/license", license_remove, ADMIN, local=True),
+    Route("GET", "/license/load_metric", license_load, since=(11, 0)),
+    Route("POST", "/license", license_add, "manage_license_information", local=True),
+    Route("DELETE", "/license", license_remove, "manage_license_information", local=True),
     Route("GET", "/limits/server", limits, ADMIN),
     Route("POST", "/database/recycle", recycle, ADMIN),
     Route("POST", "/caches/invalidate", invalidate, ADMIN),
