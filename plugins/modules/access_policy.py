@@ -126,7 +126,7 @@ RETURN = r"""
 access_policy:
   description:
     - The policy as it is, or in check mode as it would be. Empty when it does not exist.
-    - RV(access_policy.active) is V(null) when the channels of the policy differ in it.
+    - C(active) is V(null) when the channels of the policy differ in it.
   returned: success
   type: dict
   sample:

@@ -93,7 +93,10 @@ class Policies:
     def resources(self, parent, request):
         assert "limit=1000" in request.query
         ids = [one for one, policy in self.policies.items() if parent in policy["imports"]]
-        return {"channels": [{**self.channels[one], "team_name": "ops"} for one in ids], "total_count": len(ids)}
+        return {"channels": [self.named(one) for one in ids], "total_count": len(ids)}
+
+    def named(self, channel_id):
+        return {"id": channel_id, "name": self.channels[channel_id]["name"], "team_name": "ops"}
 
 
 @pytest.fixture
@@ -243,7 +246,7 @@ def test_many(run, fake, server):
         pages.append(request.query)
         ids = sorted(one for one, policy in server.policies.items() if "policy0" in policy["imports"])
         first = 0 if len(pages) % 2 else 1000
-        return {"channels": [{**server.channels[one], "team_name": "ops"} for one in ids[first : first + 1000]]}
+        return {"channels": [server.named(one) for one in ids[first : first + 1000]]}
 
     run(name="Secret", rules=[RULE])
     fake.routes[("GET", f"{POLICIES}/policy0/resources/channels")] = resources

@@ -17,7 +17,6 @@ def job(status="success", *, age=10, data=None, number=1, progress=0):
     return {
         "id": f"job{number}",
         "type": TYPE,
-        "priority": 0,
         "create_at": now - age * 1000,
         "start_at": now - age * 1000,
         "last_activity_at": now - (age - 1) * 1000,

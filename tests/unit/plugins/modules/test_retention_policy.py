@@ -18,6 +18,7 @@ class Policies:
     def __init__(self, fake):
         self.fake = fake
         self.policies = []
+        self.sets = {}
         fake.routes[("GET", POLICIES)] = lambda request: self.page(request, "policies", self.policies)
         fake.routes[("POST", POLICIES)] = lambda request: self.add(**request.json)
         for name, team_id in TEAMS.items():
@@ -40,12 +41,12 @@ class Policies:
     def add(self, display_name, post_duration, team_ids=(), channel_ids=()):
         policy = {"id": f"policy{len(self.policies)}", "display_name": display_name, "post_duration": post_duration}
         path = f"{POLICIES}/{policy['id']}"
-        policy["set"] = {"team_ids": list(team_ids), "channel_ids": list(channel_ids)}
+        self.sets[policy["id"]] = members = {"team_ids": list(team_ids), "channel_ids": list(channel_ids)}
         self.policies.append(policy)
         self.fake.routes[("PATCH", path)] = lambda request: self.patch(policy, **request.json)
         self.fake.routes[("DELETE", path)] = lambda request: self.policies.remove(policy) or {"status": "OK"}
         self.fake.routes[("GET", path + "/teams")] = lambda request: self.page(
-            request, "teams", [{"name": name} for name, one in TEAMS.items() if one in policy["set"]["team_ids"]]
+            request, "teams", [{"name": name} for name, one in TEAMS.items() if one in members["team_ids"]]
         )
         self.fake.routes[("GET", path + "/channels")] = lambda request: self.page(
             request,
@@ -53,16 +54,17 @@ class Policies:
             [
                 dict(zip(("team_name", "name"), name.split(":")))
                 for name, one in CHANNELS.items()
-                if one in policy["set"]["channel_ids"]
+                if one in members["channel_ids"]
             ],
         )
         return self.patch(policy)
 
     def patch(self, policy, post_duration=None, **ids):
         policy["post_duration"] = policy["post_duration"] if post_duration is None else post_duration
-        policy["set"].update(ids)
-        policy["team_count"] = len(policy["set"]["team_ids"])
-        policy["channel_count"] = len(policy["set"]["channel_ids"])
+        members = self.sets[policy["id"]]
+        members.update(ids)
+        policy["team_count"] = len(members["team_ids"])
+        policy["channel_count"] = len(members["channel_ids"])
         return policy
 
 
@@ -90,12 +92,12 @@ def test_life(run, fake_url, server):
     assert predicted["changed"] and not fake_url.writes
     shown = run(**wanted)["retention_policy"]
     assert (shown["post_duration"], shown["teams"], shown["channels"]) == (90, ["exercises"], ["core:board"])
-    assert server.policies[-1]["set"] == {"team_ids": ["team1"], "channel_ids": ["channel2"]}
+    assert server.sets["policy250"] == {"team_ids": ["team1"], "channel_ids": ["channel2"]}
     assert not run(**wanted)["changed"] and not run()["changed"]
 
     result = run(post_duration=-1, channels=["exercises:lessons", "core:board"])
     assert (result["diff"]["before"]["post_duration"], result["diff"]["after"]["post_duration"]) == (90, -1)
-    assert server.policies[-1]["set"] == {"team_ids": ["team1"], "channel_ids": ["channel1", "channel2"]}
+    assert server.sets["policy250"] == {"team_ids": ["team1"], "channel_ids": ["channel1", "channel2"]}
     assert run(teams=[])["retention_policy"]["teams"] == [] and server.policies[-1]["team_count"] == 0
     assert fake_url.asked("PATCH", f"{POLICIES}/policy250")[-1].json == {"team_ids": []}
 

@@ -1,0 +1,97 @@
+# Copyright: The fieldops.mattermost authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the servers' source says more than the official API description, or something else, with the reason.
+
+Shapes are written as in description.py. What the description says by now need not be here; a test finds it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Tuple
+
+ANYTHING = "anything"
+
+_POLICY = {
+    "id": "string",
+    "name": "string",
+    "type": "string",
+    "active": "bool",
+    "create_at": "number",
+    "revision": "number",
+    "version": "string",
+    "imports": ["string"],
+    "rules": [{"actions": ["string"], "expression": "string"}],
+    "props": ANYTHING,
+}
+_POLICY_WHY = "the description has a draft of the policy; since 11.0 servers have this (model.AccessControlPolicy)"
+_MEMBERS_WHY = "the description forgets what goes with the policy (model.RetentionPolicyWithTeamAndChannelIDs)"
+_COUNTED_WHY = "servers answer a list together with its length, the description has the list alone"
+
+# Routes that are not described, as patterns.
+ROUTES: Dict[str, str] = {}
+
+# Names in queries.
+QUERIES: Dict[str, Dict[str, str]] = {}
+
+BODIES: Dict[str, List[Tuple[Any, str]]] = {
+    "PUT /access_control_policies": [(_POLICY, _POLICY_WHY)],
+    "POST /access_control_policies/search": [
+        (
+            {"type": "string", "parent_id": "string", "ids": ["string"], "cursor": {"id": "string"}, "limit": "number"},
+            "described as pages; servers have a cursor (model.AccessControlPolicySearch)",
+        )
+    ],
+    "POST /data_retention/policies": [({"team_ids": ["string"], "channel_ids": ["string"]}, _MEMBERS_WHY)],
+    "PATCH /data_retention/policies/{policy_id}": [({"team_ids": ["string"], "channel_ids": ["string"]}, _MEMBERS_WHY)],
+    "PATCH /users/{user_id}/custom_profile_attributes": [
+        ({"*": ANYTHING}, "described as a list; servers take a map of field ids to values")
+    ],
+    "POST /users": [
+        ({"email_verified": "bool"}, "a field of the account (model.User), which only administrators can set")
+    ],
+    "PUT /users/{user_id}": [
+        (
+            {"roles": "string", "auth_service": "string", "auth_data": "string", "delete_at": "number"},
+            "the local socket has no patch, so that the account is sent back as it was read",
+        )
+    ],
+}
+
+ANSWERS: Dict[str, List[Tuple[Any, str]]] = {
+    "PUT /access_control_policies": [(_POLICY, _POLICY_WHY)],
+    "GET /access_control_policies/{policy_id}": [(_POLICY, _POLICY_WHY)],
+    "POST /access_control_policies/search": [({"policies": [_POLICY], "total": "number"}, _POLICY_WHY)],
+    "PUT /access_control_policies/activate": [([_POLICY], _POLICY_WHY)],
+    "GET /data_retention/policies": [
+        (
+            {
+                "policies": [
+                    {
+                        "id": "string",
+                        "display_name": "string",
+                        "post_duration": "number",
+                        "team_count": "number",
+                        "channel_count": "number",
+                    }
+                ],
+                "total_count": "number",
+            },
+            _COUNTED_WHY,
+        )
+    ],
+    "GET /data_retention/policies/{policy_id}/teams": [
+        ({"teams": [{"id": "string", "name": "string"}], "total_count": "number"}, _COUNTED_WHY)
+    ],
+    "GET /data_retention/policies/{policy_id}/channels": [
+        (
+            {"channels": [{"id": "string", "name": "string", "team_name": "string"}], "total_count": "number"},
+            _COUNTED_WHY,
+        )
+    ],
+    "GET /license/client": [
+        (
+            {"Id": "string", "SkuShortName": "string", "ExpiresAt": "string"},
+            "of a licence; the servers that were recorded had none, and the description has no names (utils.GetClientLicense)",
+        )
+    ],
+}
