@@ -117,10 +117,10 @@ class Client:
         """Read; `tried` completes the sentence "Cannot ...", `needs` names the permission asked for."""
         return self.request("GET", path, tried=tried, query=query, needs=needs)
 
-    def find(self, path: str, *, tried: str, needs: Optional[str] = None) -> Optional[Dict[str, Any]]:
+    def find(self, path: str, *, tried: str, **more: Any) -> Optional[Dict[str, Any]]:
         """Read one object; None when there is none."""
         try:
-            found: Dict[str, Any] = self.get(path, tried=tried, needs=needs)
+            found: Dict[str, Any] = self.get(path, tried=tried, **more)
         except MattermostError as error:
             if error.missing:
                 return None

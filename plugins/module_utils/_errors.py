@@ -44,6 +44,11 @@ LICENCE_TIERS: Dict[str, str] = {
 _ACCESS_CONTROL = "app.pap."
 
 REMEDIES: Dict[str, str] = {
+    "api.channel.delete_channel.cannot.app_error": "It cannot be archived: everybody of the team is in this channel.",
+    "api.channel.remove.default.app_error": "Only leaving the team leads out of it: everybody is in this channel.",
+    "api.channel.update_channel_privacy.default_channel_error": (
+        "It cannot be private: everybody of the team is in this channel."
+    ),
     "api.config.update_config.clear_siteurl.app_error": "ServiceSettings.SiteURL cannot be emptied once it is set.",
     "api.config.update_config.not_allowed_security.app_error": (
         "This key cannot be changed over the network: use socket_path on the server host."
@@ -65,6 +70,22 @@ REMEDIES: Dict[str, str] = {
     "api.license.upgrade_needed.app_error": "Only the Enterprise release can take a licence; this is Team Edition.",
     "api.context.mfa_required.app_error": (
         "The server demands multi-factor authentication of this account. Set it up, or use a personal access token."
+    ),
+    "api.command_share.channel_invite_not_home.error": (
+        "Only the server where the channel is at home shares it with others."
+    ),
+    "api.command_share.service_disabled": (
+        "Set ConnectedWorkspacesSettings.EnableSharedChannels to true, and restart the server."
+    ),
+    "api.get_site_url_error": "Set ServiceSettings.SiteURL with the settings module.",
+    "api.remote_cluster.accept_invitation_error": (
+        "The server that issued the invitation did not confirm: it cannot be reached from this one by its site address, "
+        "the invitation is older than 48 hours, or it was used or tried before. An invitation can be tried once. Have "
+        "the connection removed there, and another invitation issued."
+    ),
+    "api.remote_cluster.base64_decode_error": "The invitation is not complete. Copy it again, unchanged.",
+    "api.remote_cluster.invite_decrypt_error": (
+        "The password is not the one that the invitation was issued with, or the invitation is damaged."
     ),
     "api.user.check_user_mfa.bad_code.app_error": (
         "The account uses multi-factor authentication. Give the code that is valid now as mfa_code."
@@ -103,6 +124,7 @@ REMEDIES: Dict[str, str] = {
         "Uploads need PluginSettings.Enable and EnableUploads true and RequirePluginSignature false. "
         "Set them with the settings module over socket_path; the network API refuses EnableUploads."
     ),
+    "app.team.get_member.missing.app_error": "Only members of the team can be in its channels. Add it to the team first.",
     "app.user_access_token.disabled": "Set ServiceSettings.EnableUserAccessTokens to true with the settings module.",
     "ent.cluster.save_config.error": (
         "ClusterSettings.ReadOnlyConfig makes the configuration read-only while the server runs. "

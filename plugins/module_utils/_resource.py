@@ -9,7 +9,7 @@ PRIVATE to the collection: other code must not import it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Mapping, Optional
+from typing import Any, Callable, Dict, Mapping, Optional, Protocol
 
 Fields = Dict[str, Any]
 
@@ -71,3 +71,45 @@ def ensure(
         return Outcome(before=current, after=current, found=current)
     new = {**current, **changes} if check_mode else update(changes)
     return Outcome(changed=True, before=current, after=new, found=new)
+
+
+class Resource(Protocol):
+    """An object that knows how to find, make, change and remove itself."""
+
+    def read(self) -> Optional[Fields]:
+        """The object as it is shown; None when there is none."""
+
+    def wanted(self) -> Fields:
+        """What is asked for, fields that were not given being None; asked after read()."""
+
+    def create(self) -> Fields:
+        """Make it."""
+
+    def update(self, changes: Fields) -> Fields:
+        """Change these fields."""
+
+    def delete(self) -> Optional[Fields]:
+        """Remove it; gives what is left."""
+
+
+def bring(resource: Resource, *, present: bool, check_mode: bool) -> Outcome:
+    """Bring an object into its state.
+
+    What the server only archives or deactivates has a field `active`: then it is there no more, but is still shown.
+    """
+    current = resource.read()
+    gone = not present and current is not None and current.get("active") is False
+    outcome = ensure(
+        present=present,
+        current=None if gone else current,
+        wanted=resource.wanted() if present else {},
+        create=resource.create,
+        update=resource.update,
+        delete=resource.delete,
+        check_mode=check_mode,
+    )
+    if gone:
+        outcome.found = current
+    elif check_mode and not present and current and "active" in current:
+        outcome.found = outcome.after = {**current, "active": False}
+    return outcome

@@ -46,6 +46,15 @@ BODIES: Dict[str, List[Tuple[Any, str]]] = {
     "PATCH /users/{user_id}/custom_profile_attributes": [
         ({"*": ANYTHING}, "described as a list; servers take a map of field ids to values")
     ],
+    "POST /teams": [
+        (
+            {"description": "string", "allowed_domains": "string", "allow_open_invite": "bool"},
+            "fields of the team (model.Team), described for the answer only",
+        )
+    ],
+    "PUT /teams/{team_id}/patch": [
+        ({"allowed_domains": "string"}, "a field that can be patched (model.TeamPatch), which the description forgets")
+    ],
     "POST /users": [
         ({"email_verified": "bool"}, "a field of the account (model.User), which only administrators can set")
     ],

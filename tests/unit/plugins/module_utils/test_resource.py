@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.fieldops.mattermost.plugins.module_utils._resource import bring as bring_thing
 from ansible_collections.fieldops.mattermost.plugins.module_utils._resource import differences, ensure
 
 OLD = {"name": "core", "display_name": "Core", "members": ["a", "b"]}
@@ -57,3 +58,47 @@ def test_result():
     assert outcome.result("team") == {"changed": True, "diff": {"before": OLD, "after": {}}, "team": {}}
     outcome, _did = bring(check_mode=True, name="core", purpose=None)
     assert outcome.result("team")["team"] == {"name": "core"}
+
+
+class Thing:
+    """An object that is archived, not removed."""
+
+    def __init__(self, current):
+        self.current = current
+
+    def read(self):
+        return self.current
+
+    def wanted(self):
+        return {"name": "core", "active": True}
+
+    def create(self):
+        self.current = self.wanted()
+        return self.current
+
+    def update(self, changes):
+        self.current = {**self.current, **changes}
+        return self.current
+
+    def delete(self):
+        self.current = {**self.current, "active": False}
+        return self.current
+
+
+@pytest.mark.parametrize(
+    ("current", "present", "changed", "after"),
+    [
+        (None, True, True, {"name": "core", "active": True}),
+        (None, False, False, {}),
+        ({"name": "core", "active": True}, True, False, {"name": "core", "active": True}),
+        ({"name": "core", "active": True}, False, True, {"name": "core", "active": False}),
+        ({"name": "core", "active": False}, False, False, {"name": "core", "active": False}),
+        ({"name": "core", "active": False}, True, True, {"name": "core", "active": True}),
+    ],
+)
+def test_archived(current, present, changed, after):
+    for check_mode in (True, False):
+        thing = Thing(current)
+        result = bring_thing(thing, present=present, check_mode=check_mode).result("thing")
+        assert (result["changed"], result["thing"]) == (changed, after)
+        assert (thing.current == current) is (check_mode or not changed)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""The modules of people and places, run for real: in check mode, then, then again, over the network and the socket."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Callable, Dict
+
+import pytest
+from launcher import ADMIN, Server
+
+TARGET = os.environ.get("STANDIN_TARGET")
+VERSIONS = [os.path.basename(TARGET)] if TARGET else ["9.11.0", "11.6.0"]
+Bring = Callable[..., Dict[str, Any]]
+
+
+@pytest.fixture(params=VERSIONS)
+def started(server: Callable[..., Server], request: Any) -> Server:
+    """A server without a licence and its administrator; a real release when STANDIN_TARGET names its tarball."""
+    env = {"MM_SERVICESETTINGS_ENABLEUSERACCESSTOKENS": "true", "MM_SERVICESETTINGS_ENABLEBOTACCOUNTCREATION": "true"}
+    archive = {"archive": Path(TARGET)} if TARGET else {"version": request.param}
+    return server(env=env, **archive).start().make_admin()
+
+
+@pytest.fixture(params=["url", "socket"])
+def to(request: Any, started: Server) -> Dict[str, Any]:
+    return connection(started, request.param)
+
+
+def connection(found: Server, way: str) -> Dict[str, Any]:
+    if way == "socket":
+        return {"socket_path": found.socket}
+    return {"url": found.base, "login_username": ADMIN["username"], "login_password": ADMIN["password"]}
+
+
+@pytest.fixture
+def bring(run_module: Callable[..., Dict[str, Any]]) -> Bring:
+    """Check, do, do again, check again: what was predicted comes true, and then nothing is left to do."""
+
+    def call(name: str, /, **args: Any) -> Dict[str, Any]:
+        predicted = run_module(name, check=True, **args)
+        assert not predicted.get("failed") and predicted["changed"], predicted["text"]
+        done = run_module(name, **args)
+        assert not done.get("failed") and done["changed"], done["text"]
+        for key, value in predicted[name].items():
+            found = done[name][key]
+            assert set(value) <= set(found) if key == "members" else found == value, key  # who creates is in, too
+        for check in (False, True):
+            again = run_module(name, check=check, **args)
+            assert not again.get("failed") and not again["changed"], again["text"]
+            assert again[name] == {key: value for key, value in done[name].items() if key != "token"}
+        return done
+
+    return call
+
+
+@pytest.fixture
+def crew(started: Server) -> None:
+    for name in ("ann", "bob"):
+        body = {"username": name, "email": f"{name}@example.test", "password": "Crew-pass-2026"}
+        assert started.admin("POST", "/users", body)
+
+
+def test_team(bring: Bring, to: Dict[str, Any], crew: None) -> None:
+    team = {**to, "name": "ops"}
+    made = bring("team", **team, display_name=" Operations ", description="All", members=["Ann"])["team"]
+    assert (made["type"], made["display_name"]) == ("invite", "Operations") and "ann" in made["members"]
+    assert bring("team", **team, type="open", allowed_domains=["@example.test", "b.test"])["team"]["type"] == "open"
+    assert bring("team", **team, type="invite", allowed_domains=[])["team"]["allowed_domains"] == []
+    assert bring("team", **team, members=["bob"], members_exclusive=True)["team"]["members"] == ["bob"]
+    assert not bring("team", **team, state="absent")["team"]["active"]
+    assert bring("team", **team, display_name="Again", members=["ann"])["team"]["members"] == ["ann", "bob"]
+
+
+def test_channel(bring: Bring, to: Dict[str, Any], crew: None) -> None:
+    bring("team", **to, name="ops", members=["ann", "bob"])
+    channel = {**to, "team": "ops", "name": "joint_ops"}
+    made = bring("channel", **channel, purpose="Plan", header="# Plan", members=["ann"])["channel"]
+    assert (made["type"], made["display_name"]) == ("private", "joint_ops") and "ann" in made["members"]
+    changed = bring("channel", **channel, display_name="Joint", purpose="", type="public")["channel"]
+    assert (changed["purpose"], changed["type"], changed["header"]) == ("", "public", "# Plan")
+    assert bring("channel", **channel, members=["bob"], members_exclusive=True)["channel"]["members"] == ["bob"]
+    assert not bring("channel", **channel, state="absent")["channel"]["active"]
+    back = bring("channel", **channel, type="private", header="")["channel"]
+    assert back["id"] == made["id"] and back["type"] == "private"
+
+
+def test_not_in_the_team(run_module: Callable[..., Dict[str, Any]], to: Dict[str, Any], crew: None) -> None:
+    run_module("team", **to, name="ops")
+    result = run_module("channel", **to, team="ops", name="plans", members=["ann"])
+    assert (
+        "Cannot add ann to the channel plans in the team ops" in result["msg"] and "to the team first" in result["msg"]
+    )
+    result = run_module("channel", **to, team="ops", name="town-square", state="absent")
+    assert "Cannot archive the channel town-square" in result["msg"]
