@@ -1,0 +1,154 @@
+# Copyright: The fieldops.mattermost authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A fake server with secure connections and shared channels, for the tests of the modules that manage them."""
+
+from __future__ import annotations
+
+import time
+import urllib.parse
+from typing import Any, Dict, List, Optional
+
+from ansible_collections.fieldops.mattermost.tests.unit.fake_server import FakeServer, Reply, error
+
+ROOT = "/remotecluster"
+TEAMS = {"operations": "team1", "board": "team2"}
+SECRET = "neverbeshown"
+HOUR = 3600 * 1000
+NO_SERVICE = error(
+    501, "api.remote_cluster.service_not_enabled.app_error", "The remote cluster service is not enabled."
+)
+
+
+def now() -> int:
+    return int(time.time() * 1000)
+
+
+class Partners:
+    """What the server has: connections, teams, channels, shared channels and links."""
+
+    def __init__(self, fake: FakeServer) -> None:
+        self.fake = fake
+        self.rows: List[Dict[str, Any]] = []
+        self.shared: List[Dict[str, Any]] = []
+        self.links: List[Dict[str, Any]] = []
+        self.channels: Dict[str, Dict[str, Any]] = {}
+        self.inviter = "https://chat.bravo.example"
+        fake.routes.update(
+            {
+                ("GET", "/config/client"): {"Version": "11.6.0"},
+                ("GET", "/license/client"): {"IsLicensed": "true"},
+                ("GET", ROOT): lambda request: self.page(request, [self.blank(row) for row in self.rows]),
+                ("POST", ROOT): lambda request: self.create(**request.json),
+                ("POST", f"{ROOT}/accept_invite"): lambda request: self.accept(**request.json),
+            }
+        )
+        for name, team_id in TEAMS.items():
+            found = {"id": team_id, "name": name}
+            fake.routes[("GET", f"/teams/name/{name}")] = fake.routes[("GET", f"/teams/{team_id}")] = found
+            fake.routes[("GET", f"/sharedchannels/{team_id}")] = lambda request, team_id=team_id: self.page(
+                request, [one for one in self.shared if one["team_id"] == team_id]
+            )
+
+    @staticmethod
+    def page(request: Any, items: List[Any]) -> List[Any]:
+        query = dict(urllib.parse.parse_qsl(request.query))
+        size, number = int(query["per_page"]), int(query["page"])
+        return items[number * size : (number + 1) * size]
+
+    @staticmethod
+    def blank(row: Dict[str, Any]) -> Dict[str, Any]:
+        return {**row, "token": "", "remote_token": ""}
+
+    def row(self, name: str, **fields: Any) -> Dict[str, Any]:
+        """One more connection, confirmed and online unless the test says otherwise."""
+        number = len([path for _method, path in self.fake.routes if path.startswith(f"{ROOT}/remote")])
+        row = {
+            "remote_id": f"remote{number}",
+            "name": name.lower(),
+            "display_name": name,
+            "site_url": f"https://chat.{name}.example",
+            "default_team_id": "team1",
+            "create_at": now(),
+            "delete_at": 0,
+            "last_ping_at": now(),
+            "token": SECRET,
+            "remote_token": SECRET,
+            "topics": "",
+            "plugin_id": "",
+            "creator_id": "user1",
+            **fields,
+        }
+        path = f"{ROOT}/{row['remote_id']}"
+        self.rows.append(row)
+        # The server blanks the tokens in all of its answers but those to changes.
+        self.fake.routes[("GET", path)] = lambda request: self.blank(row)
+        self.fake.routes[("PATCH", path)] = lambda request: row.update(**request.json) or row
+        self.fake.routes[("DELETE", path)] = lambda request: self.delete(row)
+        self.fake.routes[("POST", f"{path}/generate_invite")] = lambda request: Reply(
+            201, f"again-{request.json['password']}"
+        )
+        self.fake.routes[("GET", f"{path}/sharedchannelremotes")] = lambda request: self.page(
+            request, [one for one in self.links if one["remote_id"] == row["remote_id"]]
+        )
+        return row
+
+    def create(self, name: str, display_name: str, default_team_id: str, password: str) -> Any:
+        row = self.row(name, display_name=display_name, default_team_id=default_team_id, last_ping_at=0)
+        row["site_url"] = "pending_" + row["remote_id"]
+        return Reply(201, {"remote_cluster": self.blank(row), "invite": f"new-{password}"})
+
+    def accept(self, name: str, display_name: str, default_team_id: str, invite: str, password: str) -> Any:
+        more = {"display_name": display_name, "default_team_id": default_team_id, "last_ping_at": 0}
+        return Reply(201, self.blank(self.row(name, site_url=self.inviter, **more)))
+
+    def delete(self, row: Dict[str, Any]) -> Any:
+        if row not in self.rows:
+            return error(404, "api.remote_cluster.get.not_found")
+        self.rows.remove(row)
+        row["delete_at"] = now()
+        self.links = [link for link in self.links if link["remote_id"] != row["remote_id"]]
+        return {"status": "OK"}
+
+    def channel(self, name: str, team: str = "operations", **fields: Any) -> Dict[str, Any]:
+        """One more channel."""
+        channel = {"id": f"channel-{name}", "name": name, "team_id": TEAMS[team], "delete_at": 0, **fields}
+        self.channels[channel["id"]] = channel
+        for path in (f"/teams/{TEAMS[team]}/channels/name/{name}", f"/channels/{channel['id']}"):
+            self.fake.routes[("GET", path)] = channel
+        return channel
+
+    def share(self, channel: Dict[str, Any], *, home: bool = True, readonly: bool = False, remote_id: str = "") -> None:
+        self.shared.append(
+            {
+                "id": channel["id"],
+                "team_id": channel["team_id"],
+                "home": home,
+                "readonly": readonly,
+                "name": channel["name"],
+                "remote_id": remote_id,
+            }
+        )
+
+    def link(self, row: Dict[str, Any], channel: Dict[str, Any], **fields: Any) -> Dict[str, Any]:
+        """One more link of a connection with a channel; confirmed unless the test says otherwise."""
+        link = {
+            "id": f"link{len(self.links)}",
+            "channel_id": channel["id"],
+            "creator_id": "user1",
+            "create_at": now(),
+            "update_at": now(),
+            "delete_at": 0,
+            "is_invite_accepted": True,
+            "is_invite_confirmed": True,
+            "remote_id": row["remote_id"],
+            "last_post_update_at": 0,
+            "last_post_id": "",
+            "last_post_create_at": 0,
+            "last_post_create_id": "",
+            **fields,
+        }
+        self.links.append(link)
+        return link
+
+    def is_shared(self, channel: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+        return next((one for one in self.shared if one["id"] == channel["id"]), None)
