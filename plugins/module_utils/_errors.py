@@ -87,6 +87,15 @@ REMEDIES: Dict[str, str] = {
     "api.remote_cluster.invite_decrypt_error": (
         "The password is not the one that the invitation was issued with, or the invitation is damaged."
     ),
+    "api.team.demote_user_to_guest.disabled.error": "Set GuestAccountsSettings.Enable to true with the settings module.",
+    "api.team.invite_guests_to_channels.disabled.error": "Get a licence with guest accounts: Professional or higher.",
+    "api.team.join_user_to_team.allowed_domains.app_error": (
+        "The team takes accounts with e-mail addresses in its allowed_domains only."
+    ),
+    "app.team.join_user_to_team.max_accounts.app_error": "The team is full. Raise TeamSettings.MaxUsersPerTeam.",
+    "app.team.join_user_to_team.save_member.max_accounts.app_error": (
+        "The team is full. Raise TeamSettings.MaxUsersPerTeam."
+    ),
     "api.user.check_user_mfa.bad_code.app_error": (
         "The account uses multi-factor authentication. Give the code that is valid now as mfa_code."
     ),

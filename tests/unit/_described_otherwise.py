@@ -67,6 +67,9 @@ BODIES: Dict[str, List[Tuple[Any, str]]] = {
 }
 
 ANSWERS: Dict[str, List[Tuple[Any, str]]] = {
+    "GET /users/username/{username}": [
+        ({"is_bot": "bool"}, "of the accounts of bots only (model.User), which were not recorded")
+    ],
     "PUT /access_control_policies": [(_POLICY, _POLICY_WHY)],
     "GET /access_control_policies/{policy_id}": [(_POLICY, _POLICY_WHY)],
     "POST /access_control_policies/search": [({"policies": [_POLICY], "total": "number"}, _POLICY_WHY)],
@@ -99,7 +102,7 @@ ANSWERS: Dict[str, List[Tuple[Any, str]]] = {
     ],
     "GET /license/client": [
         (
-            {"Id": "string", "SkuShortName": "string", "ExpiresAt": "string"},
+            {"Id": "string", "SkuShortName": "string", "ExpiresAt": "string", "GuestAccounts": "string"},
             "of a licence; the servers that were recorded had none, and the description has no names (utils.GetClientLicense)",
         )
     ],

@@ -95,3 +95,45 @@ def test_not_in_the_team(run_module: Callable[..., Dict[str, Any]], to: Dict[str
     )
     result = run_module("channel", **to, team="ops", name="town-square", state="absent")
     assert "Cannot archive the channel town-square" in result["msg"]
+
+
+@pytest.fixture(params=["9.11.0", "11.6.0"])
+def with_licence(licensed: Callable[..., Server], request: Any) -> Server:
+    """A server with guests and schemes; a real one is not to be had with a licence."""
+    if TARGET:
+        pytest.skip("there is no licence for a real server")
+    return licensed(request.param, sku="professional", config={"GuestAccountsSettings": {"Enable": True}})
+
+
+@pytest.mark.parametrize("way", ["url", "socket"])
+def test_guest(bring: Bring, run_module: Callable[..., Dict[str, Any]], with_licence: Server, way: str) -> None:
+    to = connection(with_licence, way)
+    for team in ("ops", "intel"):
+        run_module("team", **to, name=team)
+        for channel in ("plans", "news"):
+            run_module("channel", **to, team=team, name=channel)
+    account = {"email": "gina@example.test", "password": "Guest-pass-2026"}
+    guest = {**to, "username": "gina"}
+    made = bring("guest", **guest, **account, channels=["ops:plans"])["guest"]
+    assert (made["teams"], made["channels"], made["guest"]) == (["ops"], ["ops:plans"], True)
+    moved = bring("guest", **guest, channels=["ops:news", "intel:news"])["guest"]
+    assert moved["channels"] == ["intel:news", "ops:news"]
+    assert bring("guest", **guest, channels=["ops:news"])["guest"]["teams"] == ["ops"]
+    assert not bring("guest", **guest, state="absent")["guest"]["active"]
+    assert bring("guest", **guest, channels=["ops:plans"])["guest"]["active"]
+    assert not bring("guest", **guest, state="absent", when_absent="promote")["guest"]["guest"]
+    member = run_module("team", **to, name="intel", members=["gina"])
+    assert member["changed"]
+    back = bring("guest", **guest, channels=["ops:plans"])["guest"]
+    assert (back["teams"], back["channels"], back["id"]) == (["ops"], ["ops:plans"], made["id"])
+    assert bring("guest", **guest, channels=[])["guest"]["teams"] == []
+
+
+def test_no_guests_without_a_licence(
+    run_module: Callable[..., Dict[str, Any]], to: Dict[str, Any], started: Server
+) -> None:
+    wanted = {"username": "gina", "email": "gina@example.test", "password": "Guest-pass-2026"}
+    for check in (True, False):
+        result = run_module("guest", check=check, **to, **wanted)
+        assert result["status"] == 501 and "It needs a licence: Professional or higher" in result["msg"]
+    assert started.call("GET", "/users/username/gina", token=started.token)[0] == 404
