@@ -100,6 +100,15 @@ ANSWERS: Dict[str, List[Tuple[Any, str]]] = {
             _COUNTED_WHY,
         )
     ],
+    "GET /remotecluster/{remote_id}/sharedchannelremotes": [
+        ([{"last_post_create_at": "number"}], "described as a string; a time (model.SharedChannelRemote)")
+    ],
+    "POST /commands/execute": [
+        (
+            {"response_type": "string", "text": "string"},
+            "described as any status; the answer of the command (model.CommandResponse)",
+        )
+    ],
     "GET /license/client": [
         (
             {"Id": "string", "SkuShortName": "string", "ExpiresAt": "string", "GuestAccounts": "string"},

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import urllib.parse
 from typing import Any, Dict, List, Optional
@@ -61,7 +62,7 @@ class Partners:
 
     def row(self, name: str, **fields: Any) -> Dict[str, Any]:
         """One more connection, confirmed and online unless the test says otherwise."""
-        number = len([path for _method, path in self.fake.routes if path.startswith(f"{ROOT}/remote")])
+        number = len({path for _method, path in self.fake.routes if re.fullmatch(f"{ROOT}/remote\\d+", path)})
         row = {
             "remote_id": f"remote{number}",
             "name": name.lower(),
@@ -152,3 +153,69 @@ class Partners:
 
     def is_shared(self, channel: Dict[str, Any]) -> Optional[Dict[str, Any]]:
         return next((one for one in self.shared if one["id"] == channel["id"]), None)
+
+
+class Sharing(Partners):
+    """Shares channels as a server does: `answer` says what the other server makes of an invitation."""
+
+    def __init__(self, fake: FakeServer) -> None:
+        super().__init__(fake)
+        self.answer = "takes"
+        self.unshares = True
+        self.commands: List[str] = []
+        fake.routes[("POST", "/commands/execute")] = lambda request: self.command(**request.json)
+
+    def row(self, name: str, **fields: Any) -> Dict[str, Any]:
+        row = super().row(name, **fields)
+        self.connect(row, *self.channels)
+        return row
+
+    def channel(self, name: str, team: str = "operations", **fields: Any) -> Dict[str, Any]:
+        channel = super().channel(name, team, **fields)
+        for row in self.rows:
+            self.connect(row, channel["id"])
+        return channel
+
+    def connect(self, row: Dict[str, Any], *channel_ids: str) -> None:
+        """The routes of a connection for these channels."""
+        for one in channel_ids:
+            path = f"{ROOT}/{row['remote_id']}/channels/{one}"
+            self.fake.routes[("POST", f"{path}/invite")] = lambda request, one=one: self.invite(row, one)
+            self.fake.routes[("POST", f"{path}/uninvite")] = lambda request, one=one: self.uninvite(row, one)
+
+    def invite(self, row: Dict[str, Any], channel_id: str, *, readonly: bool = False) -> Reply:
+        channel = self.channels[channel_id]
+        shared = self.is_shared(channel)
+        if shared is None:
+            self.share(channel, readonly=readonly)
+        elif not shared["home"]:
+            return error(400, "api.command_share.channel_invite_not_home.error")
+        known = any(link["remote_id"] == row["remote_id"] and link["channel_id"] == channel_id for link in self.links)
+        if not known and self.answer != "refuses":
+            self.link(row, channel, is_invite_confirmed=self.answer == "takes")
+        return Reply(200, {"status": "OK"})
+
+    def uninvite(self, row: Dict[str, Any], channel_id: str) -> Reply:
+        ended = [one for one in self.links if (one["remote_id"], one["channel_id"]) == (row["remote_id"], channel_id)]
+        self.links = [one for one in self.links if one not in ended]
+        left = [one for one in self.links if one["channel_id"] == channel_id and one["is_invite_confirmed"]]
+        if ended and not left and self.unshares:
+            self.unshare(channel_id)
+        return Reply(200 if ended else 204, {"status": "OK"} if ended else b"")
+
+    def unshare(self, channel_id: str) -> None:
+        self.shared = [one for one in self.shared if one["id"] != channel_id]
+        self.links = [one for one in self.links if one["channel_id"] != channel_id]
+
+    def command(self, channel_id: str, command: str) -> Dict[str, Any]:
+        self.commands.append(command)
+        words = command.split()
+        if words[1] == "unshare":
+            self.unshare(channel_id)
+            text = "##### This channel is no longer shared."
+        else:
+            assert words[:3] == ["/share-channel", "invite", "--connectionID"]
+            row = next(one for one in self.rows if one["remote_id"] == words[3])
+            self.invite(row, channel_id, readonly=words[4:] == ["--readonly", "Y"])
+            text = "##### This channel is now shared.\n##### Shared channel invitation has been sent."
+        return {"response_type": "ephemeral", "text": text}
