@@ -67,7 +67,7 @@ def named(app: App, text: str) -> str:
 
 def save(app: App, wanted: dict[str, Any]) -> Row:
     """Create or change a policy; one that says what is there already keeps its revision."""
-    policy = {key: str(wanted.get(key) or "") for key in ("id", "name", "type", "version")}
+    policy: Row = {key: str(wanted.get(key) or "") for key in ("id", "name", "type", "version")}
     policy["id"] = policy["id"] or new_id()
     policy.update(
         active=bool(wanted.get("active")), imports=wanted.get("imports") or [], props=wanted.get("props") or {}

@@ -129,7 +129,7 @@ def as_xml(rows: list[dict[str, Any]]) -> bytes:
         }
         for tag, column in fields.items():
             ElementTree.SubElement(message, tag).text = str(row[column])
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def zipped(files: dict[str, bytes]) -> bytes:

@@ -40,7 +40,7 @@ def create(app: App, request: Request) -> Answer:
     attrs = attributes.check_field(name, kind, wanted.get("attrs") or {})
     _refuse_taken(app, name, "")
     stamp = now()
-    field = {"id": new_id(), "group_id": attributes.group_id(app), "name": name, "type": kind, "attrs": attrs}
+    field: Row = {"id": new_id(), "group_id": attributes.group_id(app), "name": name, "type": kind, "attrs": attrs}
     field.update(target_id="", target_type="", create_at=stamp, update_at=stamp, delete_at=0)
     return Answer(app.store.insert("propertyfields", field), 201)
 

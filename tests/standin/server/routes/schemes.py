@@ -58,10 +58,15 @@ def _make_role(app: App, scheme: Row, kind: str) -> str:
         moderated = {name for names in permissions.MODERATED.values() for name in names}
         granted = [] if kind == "channel_admin" else [name for name in granted if name in moderated]
     stamp = now()
-    role = {"id": new_id(), "name": new_id(), "display_name": f"{_TITLES[kind]} {scheme['name']}", "description": ""}
+    role: Row = {
+        "id": new_id(),
+        "name": new_id(),
+        "display_name": f"{_TITLES[kind]} {scheme['name']}",
+        "description": "",
+    }
     role.update(create_at=stamp, update_at=stamp, delete_at=0, scheme_managed=True, built_in=False)
     app.store.insert("roles", {**role, "permissions": " ".join(granted), "scheme_id": scheme["id"]})
-    return role["name"]
+    return str(role["name"])
 
 
 def _check(scheme: Row) -> None:
@@ -83,7 +88,7 @@ def listing(app: App, request: Request) -> list[Row]:
     if scope not in ("", "team", "channel"):
         raise invalid_url("scope")
     limit, offset = request.page
-    wanted = {"scope": scope} if scope else {}
+    wanted: Row = {"scope": scope} if scope else {}
     return app.store.find("schemes", delete_at=0, order="createat DESC", limit=limit, offset=offset, **wanted)
 
 
