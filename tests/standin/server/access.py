@@ -33,7 +33,9 @@ def enforced(app: App, channel_id: str) -> bool:
 
 
 def require(app: App, channel: Row, user: Row) -> None:
-    """Refuse an account that the policy of a channel does not let in."""
+    """Refuse an account that the policy of a channel does not let in, or its groups: there are none here."""
+    if channel["group_constrained"]:
+        raise ApiError("api.channel.add_members.user_denied", ids=user["id"])
     policy = app.store.get(TABLE, id=channel["id"]) if enforced(app, channel["id"]) else None
     if policy is not None and not allows(app, policy, user["id"]):
         raise ApiError("api.channel.add_user.to.channel.rejected")

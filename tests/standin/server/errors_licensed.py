@@ -112,6 +112,10 @@ LICENSED: dict[str, tuple[int, str]] = {
         400,
         "A policy with this name already exists. Please choose a different name.",
     ),
+    "api.channel.add_members.user_denied": (
+        400,
+        "Channel membership denied to the following users because of group constraints: {ids}",
+    ),
     "api.channel.add_user.to.channel.rejected": (403, "User does not have required attributes to join the channel."),
     "api.access_control_policy.get_channels.limit.app_error": (400, "Get channels limit is not valid."),
     "api.access_control_policy.get_fields.limit.app_error": (400, "Get fields limit is not valid."),

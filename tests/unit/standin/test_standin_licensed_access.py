@@ -156,6 +156,11 @@ def test_channels_and_policies_that_do_not_fit(site: Site) -> None:
         "POST", f"{POLICIES}/{parent['id']}/assign", {"channel_ids": [public]}, token=target.token
     )
     assert (status, answer["detailed_error"]) == (400, "Channel is not of type private")
+    target.admin("PUT", f"/channels/{site.channel}/patch", {"group_constrained": True})
+    body = {"channel_ids": [site.channel]}
+    assert target.call("POST", f"{POLICIES}/{parent['id']}/assign", body, token=target.token)[0] == 400
+    assert site.join("al")[1]["id"] == "api.channel.add_members.user_denied"
+    target.admin("PUT", f"/channels/{site.channel}/patch", {"group_constrained": False})
     for fields, reason in [
         ({"name": ""}, "is_valid.name"),
         ({"version": "v0.9"}, "is_valid.version"),

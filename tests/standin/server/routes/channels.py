@@ -147,7 +147,9 @@ def _change(app: App, request: Request, wanted: dict[str, Any]) -> dict[str, Any
     channel = _found(app, request)
     places.require_channel_member(app, request, channel, "manage_{kind}_channel_properties")
     keys = ("display_name", "name", "header", "purpose")
-    fields = {key: wanted[key] for key in keys if isinstance(wanted.get(key), str)}
+    fields: Row = {key: wanted[key] for key in keys if isinstance(wanted.get(key), str)}
+    if isinstance(wanted.get("group_constrained"), bool):
+        fields["group_constrained"] = wanted["group_constrained"]
     if "name" in fields and not _NAME.fullmatch(fields["name"]):
         raise ApiError("model.channel.is_valid.1_or_more.app_error")
     try:
