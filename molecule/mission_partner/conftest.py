@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""What the tests of this scenario share: the sites, their people, and what may be reached from where."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import testinfra
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "shared"))
+
+import sites
+from sites import WORK, Person, Refused, Site
+
+COLLECTION = sites.COLLECTION
+GATEWAYS = {"alpha": "alpha-gateway", "bravo": "bravo-gateway", "charlie": "charlie"}
+SERVERS = {"alpha": "alpha-server", "bravo": "bravo-gateway", "charlie": "charlie"}
+TUNNEL = {"alpha": "10.99.0.1", "bravo": "10.99.0.2", "charlie": "10.99.0.3"}
+LINK = {"alpha": "10.91.73.11", "bravo": "10.91.73.12", "charlie": "10.91.73.13"}
+INSIDE = {"alpha": "10.91.70.11", "bravo": "10.91.71.11", "charlie": "10.91.72.11"}
+TEAMS = {"alpha": "operations", "bravo": "coalition", "charlie": "liaison"}
+HOSTS = ("alpha-gateway", "alpha-server", "alpha-database", "bravo-gateway", "bravo-database", "charlie")
+# Partners are given some time: a server collects changes for seconds, and asks every minute whether a partner is there.
+PATIENCE = 150
+T = TypeVar("T")
+
+# Every port, some thousand at a time: whatever has not answered a second after the last of them was asked is dropped.
+SWEEP = """
+import errno, json, select, socket, sys
+target, step, found = sys.argv[1], 4000, []
+for first in range(1, 65536, step):
+    waiting, poll = {}, select.epoll()
+    for port in range(first, min(first + step, 65536)):
+        ask = socket.socket()
+        ask.setblocking(False)
+        if ask.connect_ex((target, port)) in (0, errno.EINPROGRESS):
+            waiting[ask.fileno()] = (port, ask)
+            poll.register(ask.fileno(), select.EPOLLOUT)
+    while True:
+        answers = poll.poll(1)
+        if not answers:
+            break
+        for number, _event in answers:
+            port, ask = waiting.pop(number)
+            poll.unregister(number)
+            if not ask.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                found.append(port)
+            ask.close()
+    for _port, ask in waiting.values():
+        ask.close()
+    poll.close()
+print(json.dumps(sorted(found)))
+"""
+
+
+def licensed() -> bool:
+    """Whether the rehearsal has a licence; a real server without one can be stood up, but not federated."""
+    index = configparser.ConfigParser()
+    index.read(WORK / "releases/releases.ini")
+    return bool(index["licence"]["file"])
+
+
+needs_licence = pytest.mark.skipif(not licensed(), reason="a real release without a licence does not federate")
+
+
+def container(host: str) -> str:
+    return f"mission-partner-{host}"
+
+
+def run(host: str, *argv: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program on a host, as its administrator."""
+    command = ["podman", "exec", "-i", container(host), *argv]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+
+
+def open_ports(start: str, target: str) -> list[int]:
+    """Every TCP port of the target that takes a connection from there; from `here` it is the podman host, a client of every site."""
+    if start == "here":
+        done = subprocess.run([sys.executable, "-c", SWEEP, target], capture_output=True, text=True, check=True)
+    else:
+        done = run(start, "python3", "-", target, stdin=SWEEP)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def reaches(start: str, target: str, port: int) -> bool:
+    """Whether a connection comes about."""
+    script = f"import socket; socket.create_connection(({target!r}, {port}), 2)"
+    return run(start, "python3", "-c", script).returncode == 0
+
+
+def until(question: Callable[[], T | None], *, what: str, seconds: float = PATIENCE) -> T:
+    """The first answer that is something, in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer := question():
+            return answer
+        time.sleep(1)
+    pytest.fail(f"{what}: not within {seconds} s")
+
+
+class Partner:
+    """An organisation: its site, its operator and one of its people."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.site = Site(f"chat.{name}.example", INSIDE.get(name, INSIDE["charlie"]), WORK / f"site-ca-{name}/ca.pem")
+        self.operator = Person(self.site, f"{name}-operator", f"rehearsal-Operator-{name}")
+        self.team = self.operator.ask("GET", f"/teams/name/{TEAMS.get(name, 'liaison')}")
+        self.person = self.people(f"{name}-ann")
+
+    def people(self, name: str, *, channels: Iterable[str] = ()) -> Person:
+        """Somebody in the team, made once."""
+        password = f"rehearsal-Person-{name}"
+        try:
+            user = self.operator.ask("GET", f"/users/username/{name}")
+        except Refused:
+            new = {"username": name, "email": f"{name}@{self.name}.example", "password": password}
+            user = self.operator.ask("POST", "/users", new)
+        member = {"team_id": self.team["id"], "user_id": user["id"]}
+        self.operator.ask("POST", f"/teams/{self.team['id']}/members", member)
+        for channel in channels:
+            self.join(channel, user["id"])
+        return Person(self.site, name, password)
+
+    def channel(self, name: str) -> dict[str, Any] | None:
+        try:
+            return self.operator.ask("GET", f"/teams/{self.team['id']}/channels/name/{name}")
+        except Refused as no:
+            assert no.status == 404, no
+            return None
+
+    def join(self, channel: str, user: str) -> None:
+        found = self.channel(channel)
+        assert found, f"{self.name} has no channel {channel}"
+        self.operator.ask("POST", f"/channels/{found['id']}/members", {"user_id": user})
+
+    def post(self, channel: str, text: str, **more: Any) -> dict[str, Any]:
+        """Somebody of the organisation writes."""
+        found = self.channel(channel)
+        assert found, f"{self.name} has no channel {channel}"
+        self.join(channel, self.person.id)
+        return self.person.ask("POST", "/posts", {"channel_id": found["id"], "message": text, **more})
+
+    def posts(self, channel: str) -> list[dict[str, Any]]:
+        found = self.channel(channel)
+        if not found:
+            return []
+        listed = self.operator.ask("GET", f"/channels/{found['id']}/posts?per_page=200")
+        return [listed["posts"][post_id] for post_id in listed["order"]]
+
+    def sees(self, channel: str, text: str) -> dict[str, Any] | None:
+        return next((post for post in self.posts(channel) if post["message"] == text), None)
+
+
+@pytest.fixture(scope="session")
+def hosts() -> dict[str, Any]:
+    return {name: testinfra.get_host(f"podman://{container(name)}") for name in HOSTS}
+
+
+@pytest.fixture(scope="session")
+def alpha() -> Partner:
+    return Partner("alpha")
+
+
+@pytest.fixture(scope="session")
+def bravo() -> Partner:
+    return Partner("bravo")
+
+
+@pytest.fixture(scope="session")
+def charlie() -> Partner:
+    return Partner("charlie")
