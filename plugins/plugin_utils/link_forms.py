@@ -134,7 +134,9 @@ def _channel(row: Mapping[str, Any]) -> list[str]:
         problems += _names(row, "shared_with")
         if row["shared_with"] == []:
             problems.append("is shared with nobody; name partners in shared_with, or set its state to absent")
-    return problems + _names(row, "read_only") + _state(row) + _texts(row, "display_name", "purpose", "header")
+    if row.get("read_only") != ALL:
+        problems += _names(row, "read_only")
+    return problems + _state(row) + _texts(row, "display_name", "purpose", "header")
 
 
 def _rows(table: Mapping[str, Any], key: str) -> tuple[list[Any], list[str]]:

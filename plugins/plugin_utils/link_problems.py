@@ -93,7 +93,20 @@ def _channel(table: Table, channel: Channel) -> list[str]:
     for name in channel.read_only:
         if name not in receivers:
             problems.append(f"{label} of {channel.home} is read-only for {name}, which it is not shared with.")
-    return problems
+    return problems or _read_only(table, channel)
+
+
+def _read_only(table: Table, channel: Channel) -> list[str]:
+    """A server notes once for a channel whether others may only read it."""
+    writers = [
+        name for name in table.receivers(channel) if table.stands(channel.home, name) and name not in channel.read_only
+    ]
+    if not channel.read_only or not writers or not _there(table, channel):
+        return []
+    return [
+        f"The channel {channel.name} of {channel.home} is read-only for {', '.join(channel.read_only)}, but not for {', '.join(writers)}. "
+        "A server notes that once for a channel, so make it read-only for all, or make two channels of it."
+    ]
 
 
 def _not_linked(table: Table, channel: Channel, name: str) -> str:

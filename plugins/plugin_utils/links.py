@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Mapping
 
 PRESENT, ABSENT = "present", "absent"
@@ -36,7 +36,7 @@ class Channel:
     purpose: str
     header: str
     shared_with: tuple[str, ...] | None  # None: all that the home is linked with
-    read_only: tuple[str, ...]
+    read_only: tuple[str, ...]  # filled in with all that it is shared with, where the table says all
     present: bool
 
 
@@ -95,9 +95,9 @@ def _partner(given: Mapping[str, Any]) -> Partner:
     )
 
 
-def _channel(given: Mapping[str, Any], partners: Mapping[str, Partner]) -> Channel:
-    home = partners.get(given["home"])
-    return Channel(
+def _channel(given: Mapping[str, Any], table: Table) -> Channel:
+    home = table.partners.get(given["home"])
+    channel = Channel(
         name=given["name"],
         home=given["home"],
         team=given.get("team") or (home.team if home else ""),
@@ -106,16 +106,20 @@ def _channel(given: Mapping[str, Any], partners: Mapping[str, Partner]) -> Chann
         purpose=given.get("purpose") or "",
         header=given.get("header") or "",
         shared_with=None if given["shared_with"] == ALL else _words(given["shared_with"]),
-        read_only=_words(given.get("read_only")),
+        read_only=() if given.get("read_only") == ALL else _words(given.get("read_only")),
         present=given.get("state", PRESENT) == PRESENT,
     )
+    if given.get("read_only") == ALL and home:
+        channel = replace(channel, read_only=tuple(table.receivers(channel)))
+    return channel
 
 
 def read_table(given: Mapping[str, Any]) -> Table:
     """The table from what was given, whose form is right (see link_forms)."""
     partners = {partner["name"]: _partner(partner) for partner in given["partners"]}
-    channels = tuple(_channel(channel, partners) for channel in given.get("channels") or ())
-    return Table(given["topology"], given.get("hub") or "", partners, channels)
+    table = Table(given["topology"], given.get("hub") or "", partners, ())
+    rows = given.get("channels") or ()
+    return replace(table, channels=tuple(_channel(row, table) for row in rows))
 
 
 def _state(present: bool) -> str:

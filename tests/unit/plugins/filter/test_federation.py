@@ -62,7 +62,13 @@ class TestProblems:
     def test_good_tables_have_none(self) -> None:
         full = partner("alpha", display_name="Alpha Force", state="present", ca_certificate=PEM, address="10.99.0.1")
         fine = [
-            table(channels=[channel(read_only=["charlie"], private=False, purpose="Plans", header="Today")]),
+            table(
+                channels=[
+                    channel(
+                        read_only=["charlie"], shared_with=["charlie"], private=False, purpose="Plans", header="Today"
+                    )
+                ]
+            ),
             table(partners=[full, partner("bravo", ca_certificate="", address="")]),
             table(channels=[channel(), channel(state="absent", home="bravo")]),
             hub(channel(shared_with=["bravo"])),
@@ -293,6 +299,11 @@ class TestProblems:
                 "The channel joint-ops of alpha is read-only for charlie, which it is not shared with.",
             ),
             (
+                table(channels=[channel(read_only=["charlie"])]),
+                "The channel joint-ops of alpha is read-only for charlie, but not for bravo. A server notes that once for a "
+                "channel, so make it read-only for all, or make two channels of it.",
+            ),
+            (
                 table(channels=[channel(), channel(state="absent")]),
                 "The channel joint-ops is in the table twice: its home is alpha, team operations, both times.",
             ),
@@ -357,7 +368,7 @@ class TestProblems:
 
 class TestPart:
     def test_mesh(self) -> None:
-        shared = channel(display_name="Joint operations", read_only=["charlie"], purpose="Plans", header="Today")
+        shared = channel(display_name="Joint operations", read_only="all", purpose="Plans", header="Today")
         parts = {name: federation_part(table(channels=[shared]), name) for name in ("alpha", "bravo", "charlie")}
         assert [peers(part) for part in parts.values()] == [
             {"bravo": True, "charlie": True},
@@ -381,7 +392,7 @@ class TestPart:
                 "header": "Today",
                 "state": "present",
                 "shares": [
-                    {"peer": "bravo", "read_only": False, "state": "present"},
+                    {"peer": "bravo", "read_only": True, "state": "present"},
                     {"peer": "charlie", "read_only": True, "state": "present"},
                 ],
             }
@@ -482,7 +493,7 @@ def tables(draw: Any) -> dict[str, Any]:
         some = draw(st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True))
         home = draw(st.sampled_from(names))
         shared_with = draw(st.sampled_from(["all", some]))
-        read_only = draw(st.sampled_from([[], some[:1]]))
+        read_only = draw(st.sampled_from([[], "all", some]))
         channels.append(channel(name, home=home, shared_with=shared_with, read_only=read_only, state=draw(STATES)))
     extra = {"hub": draw(st.sampled_from(names))} if topology == "hub" else {}
     return table(topology, partners, channels, **extra)
