@@ -25,7 +25,7 @@ _PLUGIN = "plugin_"
 _OFFLINE_AFTER_MS = 5 * 60 * 1000
 # An invitation can be accepted for this long after the connection was created; nothing renews it.
 INVITATION_MS = 48 * 3600 * 1000
-_NOT_ENABLED = "api.remote_cluster.service_not_enabled.app_error"
+NOT_ENABLED = "api.remote_cluster.service_not_enabled.app_error"
 
 Fields = Dict[str, Any]
 
@@ -149,7 +149,7 @@ def explained(client: Client) -> Iterator[Client]:
     try:
         yield client
     except MattermostError as error:
-        if error.error_id != _NOT_ENABLED:
+        if error.error_id != NOT_ENABLED:
             raise
         raise MattermostError(
             f"{_first(error)} {_lacks(client)}", status=error.status, error_id=error.error_id

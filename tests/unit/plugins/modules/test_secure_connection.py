@@ -100,6 +100,13 @@ def test_invitations_end(run, fake_url, server, age, args, changed):
         assert result["diff"]["before"]["id"] == "remote0" and result["secure_connection"]["id"] != "remote0"
 
 
+def test_create_without_an_invitation(run, fake_url, server):
+    """The server makes one all the same; nobody knows its password."""
+    assert "invitation" not in run(team="operations") and len(server.rows) == 1
+    assert len(bodies(fake_url, "POST", ROOT)[0]["password"]) >= 32
+    assert not run(team="operations")["changed"]
+
+
 def test_accept(run, fake_url, server):
     predicted = run(check=True, site_url="https://chat.bravo.example", **ACCEPT)
     assert predicted["secure_connection"]["state"] == "confirmed" and not fake_url.writes
@@ -135,6 +142,8 @@ def test_change(run, fake_url, server):
     assert not run(**wanted)["changed"] and not run()["changed"] and len(fake_url.writes) == 1
     assert run(display_name="Bravo")["changed"]
     assert bodies(fake_url, "PATCH", f"{ROOT}/remote0")[-1] == {"display_name": "Bravo"}
+    assert run(team="operations")["changed"]
+    assert bodies(fake_url, "PATCH", f"{ROOT}/remote0")[-1] == {"default_team_id": "team1"}
     row["default_team_id"] = "gone"
     server.fake.routes[("GET", "/teams/gone")] = error(404, "app.team.get.find.app_error")
     assert run()["secure_connection"]["team"] == ""
