@@ -85,8 +85,9 @@ class SecureConnection:
         }
 
     def create(self) -> Fields:
-        """A new connection, by inviting or by accepting."""
-        old = self.rows[0] if self.rows else {}
+        """A new connection, by inviting or by accepting; one that it replaces goes only when it is there."""
+        replaced = self.rows
+        old = replaced[0] if replaced else {}
         team = self.params["team"]
         team_id = _lookup.team(self.client, team)["id"] if team else old.get("default_team_id")
         if not team_id:
@@ -102,6 +103,7 @@ class SecureConnection:
             "password": self.params["password"] or secrets.token_urlsafe(24),
         }
         row = self._accept(body) if self.params["invitation"] else self._invite(body)
+        self._remove(replaced)
         self.rows = [row]
         return self.federation.shown(row)
 
@@ -119,7 +121,10 @@ class SecureConnection:
 
     def delete(self) -> None:
         """Take the connection down on this side; the other server is not told."""
-        for row in self.rows:
+        self._remove(self.rows)
+
+    def _remove(self, rows: List[Fields]) -> None:
+        for row in rows:
             tried = f"remove the secure connection {self.name}"
             try:
                 self.client.delete(f"/remotecluster/{row['remote_id']}", tried=tried, needs=MANAGE_CONNECTIONS)
@@ -167,8 +172,7 @@ class SecureConnection:
         tried = f"accept the invitation to the secure connection {self.name}"
         row: Fields = self.client.post("/remotecluster/accept_invite", body, tried=tried, needs=MANAGE_CONNECTIONS)
         if self._is_other_site(row):
-            self.rows = [row]
-            self.delete()
+            self._remove([row])
             raise MattermostError(
                 f"The invitation to the secure connection {self.name} was issued by {row['site_url']}, not by "
                 f"{self.params['site_url']}. The connection was removed again; the other server still has its side. "

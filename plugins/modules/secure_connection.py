@@ -186,8 +186,6 @@ def run(module: AnsibleModule, client: Client) -> Dict[str, Any]:
         present, acts = module.params["state"] == "present", not module.check_mode
         old = connection.read()
         current = None if present and connection.outdated() else old
-        if old and current is None and acts:
-            connection.delete()
         outcome = ensure(
             present=present,
             current=current,

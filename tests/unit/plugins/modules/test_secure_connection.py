@@ -96,7 +96,7 @@ def test_invitations_end(run, fake_url, server, age, args, changed):
     for shown in (predicted["secure_connection"], result["secure_connection"]):
         assert (shown["display_name"], shown["team"], shown["state"]) == ("Bravo Force", "board", "pending")
     if changed:
-        assert fake_url.writes == ["DELETE /remotecluster/remote0", "POST /remotecluster"]
+        assert fake_url.writes == ["POST /remotecluster", "DELETE /remotecluster/remote0"]
         assert result["diff"]["before"]["id"] == "remote0" and result["secure_connection"]["id"] != "remote0"
 
 
@@ -121,8 +121,12 @@ def test_accept(run, fake_url, server):
 
 def test_accept_instead_of_an_own_invitation(run, fake_url, server):
     server.row("bravo", site_url="pending_1")
+    accept = server.fake.routes.pop(("POST", f"{ROOT}/accept_invite"))
+    server.fake.routes[("POST", f"{ROOT}/accept_invite")] = error(400, "api.remote_cluster.invite_decrypt_error")
+    assert "Cannot accept" in run(**ACCEPT)["msg"] and len(server.rows) == 1
+    server.fake.routes[("POST", f"{ROOT}/accept_invite")] = accept
     assert run(**ACCEPT)["changed"]
-    assert fake_url.writes == ["DELETE /remotecluster/remote0", f"POST {ROOT}/accept_invite"]
+    assert fake_url.writes[1:] == [f"POST {ROOT}/accept_invite", "DELETE /remotecluster/remote0"]
 
 
 def test_accept_from_somewhere_else(run, fake_url, server):
