@@ -143,11 +143,13 @@ class Client:
         """Remove."""
         return self.request("DELETE", path, tried=tried, **more)
 
-    def pages(self, path: str, *, tried: str, query: Optional[Dict[str, Any]] = None, size: int = 200) -> Iterator[Any]:
+    def pages(
+        self, path: str, *, query: Optional[Dict[str, Any]] = None, size: int = 200, **more: Any
+    ) -> Iterator[Any]:
         """Every item of a list, page after page to the end."""
         number = 0
         while True:
-            batch = self.get(path, tried=tried, query={**(query or {}), "page": number, "per_page": size}) or []
+            batch = self.get(path, query={**(query or {}), "page": number, "per_page": size}, **more) or []
             yield from batch
             if len(batch) < size:
                 return

@@ -17,6 +17,7 @@ LICENCE_TIERS: Dict[str, str] = {
     "api.channel.bookmark.channel_bookmark.license.error": "Professional",
     "api.channel.get_channel_moderations.license.error": "Professional",
     "api.channel.patch_channel_moderations.license.error": "Professional",
+    "api.channel.update_channel_scheme.license.error": "Professional",
     "api.custom_profile_attributes.license_error": "Enterprise",
     "api.data_spillage.error.license": "Enterprise Advanced",
     "api.ldap_groups.license_error": "Enterprise",
@@ -24,9 +25,10 @@ LICENCE_TIERS: Dict[str, str] = {
     "api.no_license": "Professional",
     "api.remote_cluster.service_not_enabled.app_error": "Enterprise",
     "api.roles.patch_roles.license.error": "Professional",
-    "api.roles.patch_roles.not_allowed_permission.error": "Professional",
     "api.scheduled_posts.license_error": "Professional",
     "api.scheme.create_scheme.license.error": "Professional",
+    "api.scheme.delete_scheme.license.error": "Professional",
+    "api.scheme.patch_scheme.license.error": "Professional",
     "api.team.demote_user_to_guest.license.error": "Professional",
     "api.team.invite_guests_to_channels.license.error": "Professional",
     "api.team.invate_guests_to_channels.license.error": "Professional",
@@ -44,6 +46,7 @@ LICENCE_TIERS: Dict[str, str] = {
 _ACCESS_CONTROL = "app.pap."
 
 REMEDIES: Dict[str, str] = {
+    "api.bot.create_disabled": "Set ServiceSettings.EnableBotAccountCreation to true with the settings module.",
     "api.channel.delete_channel.cannot.app_error": "It cannot be archived: everybody of the team is in this channel.",
     "api.channel.remove.default.app_error": "Only leaving the team leads out of it: everybody is in this channel.",
     "api.channel.update_channel_privacy.default_channel_error": (
@@ -86,6 +89,10 @@ REMEDIES: Dict[str, str] = {
     "api.remote_cluster.base64_decode_error": "The invitation is not complete. Copy it again, unchanged.",
     "api.remote_cluster.invite_decrypt_error": (
         "The password is not the one that the invitation was issued with, or the invitation is damaged."
+    ),
+    "api.roles.patch_roles.not_allowed_permission.error": (
+        "Some permissions cannot be given or taken by anybody, manage_system and manage_roles foremost; older unlicensed "
+        "servers let few others be changed."
     ),
     "api.team.demote_user_to_guest.disabled.error": "Set GuestAccountsSettings.Enable to true with the settings module.",
     "api.team.invite_guests_to_channels.disabled.error": "Get a licence with guest accounts: Professional or higher.",
@@ -133,6 +140,7 @@ REMEDIES: Dict[str, str] = {
         "Uploads need PluginSettings.Enable and EnableUploads true and RequirePluginSignature false. "
         "Set them with the settings module over socket_path; the network API refuses EnableUploads."
     ),
+    "app.scheme.save.app_error": "A scheme that was deleted may still have the name. Choose another one.",
     "app.team.get_member.missing.app_error": "Only members of the team can be in its channels. Add it to the team first.",
     "app.user_access_token.disabled": "Set ServiceSettings.EnableUserAccessTokens to true with the settings module.",
     "ent.cluster.save_config.error": (

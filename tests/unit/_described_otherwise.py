@@ -24,7 +24,6 @@ _POLICY = {
     "props": ANYTHING,
 }
 _POLICY_WHY = "the description has a draft of the policy; since 11.0 servers have this (model.AccessControlPolicy)"
-_MEMBERS_WHY = "the description forgets what goes with the policy (model.RetentionPolicyWithTeamAndChannelIDs)"
 _COUNTED_WHY = "servers answer a list together with its length, the description has the list alone"
 
 # Routes that are not described, as patterns.
@@ -41,8 +40,6 @@ BODIES: Dict[str, List[Tuple[Any, str]]] = {
             "described as pages; servers have a cursor (model.AccessControlPolicySearch)",
         )
     ],
-    "POST /data_retention/policies": [({"team_ids": ["string"], "channel_ids": ["string"]}, _MEMBERS_WHY)],
-    "PATCH /data_retention/policies/{policy_id}": [({"team_ids": ["string"], "channel_ids": ["string"]}, _MEMBERS_WHY)],
     "PATCH /users/{user_id}/custom_profile_attributes": [
         ({"*": ANYTHING}, "described as a list; servers take a map of field ids to values")
     ],
@@ -111,7 +108,13 @@ ANSWERS: Dict[str, List[Tuple[Any, str]]] = {
     ],
     "GET /license/client": [
         (
-            {"Id": "string", "SkuShortName": "string", "ExpiresAt": "string", "GuestAccounts": "string"},
+            {
+                "Id": "string",
+                "SkuShortName": "string",
+                "ExpiresAt": "string",
+                "GuestAccounts": "string",
+                "GuestAccountsPermissions": "string",
+            },
             "of a licence; the servers that were recorded had none, and the description has no names (utils.GetClientLicense)",
         )
     ],

@@ -137,3 +137,46 @@ def test_no_guests_without_a_licence(
         result = run_module("guest", check=check, **to, **wanted)
         assert result["status"] == 501 and "It needs a licence: Professional or higher" in result["msg"]
     assert started.call("GET", "/users/username/gina", token=started.token)[0] == 404
+
+
+def test_bot(
+    bring: Bring, run_module: Callable[..., Dict[str, Any]], to: Dict[str, Any], started: Server, crew: None
+) -> None:
+    bot = {**to, "username": "alerts"}
+    refused = run_module("bot", **connection(started, "socket"), username="alerts")
+    assert "the local socket has no route for that" in refused["msg"]
+    if "socket_path" in to:
+        run_module("bot", **connection(started, "url"), username="alerts", display_name="Alerts")
+    else:
+        assert bring("bot", **bot, display_name="Alerts")["bot"]["owner"] == ADMIN["username"]
+    changed = bring("bot", **bot, description="Tells", owner="ann")["bot"]
+    assert (changed["description"], changed["owner"], changed["display_name"]) == ("Tells", "ann", "Alerts")
+    assert not bring("bot", **bot, state="absent")["bot"]["active"]
+    assert bring("bot", **bot, description="")["bot"]["active"]
+    assert "a person has this user name" in run_module("bot", **to, username="ann")["msg"]
+
+
+def test_access_token(bring: Bring, to: Dict[str, Any], started: Server, crew: None) -> None:
+    token = {**to, "username": "ann", "description": "script"}
+    made = bring("access_token", **token)
+    assert made["text"].count(made["access_token"]["token"]) == 1
+    secret = {"url": started.base, "token": made["access_token"]["token"]}
+    if "url" in to:
+        started.admin("POST", "/users/tokens/disable", {"token_id": made["access_token"]["id"]})
+        assert started.call("GET", "/users/me", token=secret["token"])[0] == 401
+        assert bring("access_token", **token)["access_token"]["id"] == made["access_token"]["id"]
+    assert started.call("GET", "/users/me", token=secret["token"])[1]["username"] == "ann"
+    bring("access_token", **token, state="absent")
+    assert started.call("GET", "/users/me", token=secret["token"])[0] == 401
+
+
+def test_role(bring: Bring, run_module: Callable[..., Dict[str, Any]], to: Dict[str, Any]) -> None:
+    role = {**to, "name": "system_user"}
+    changed = bring("role", **role, remove_permissions=["create_team"])["role"]
+    assert "create_team" not in changed["permissions"]
+    whole = [*changed["permissions"], "create_team"]
+    assert bring("role", **role, permissions=whole)["role"]["permissions"] == sorted(whole)
+    assert "no server lets manage_system" in run_module("role", **role, add_permissions=["manage_system"])["msg"]
+    refused = run_module("role", **to, name="team_guest", add_permissions=["create_emojis"])
+    assert refused["status"] == 501 and "It needs a licence" in refused["msg"]
+    assert "There is no role none" in run_module("role", **to, name="none", permissions=[])["msg"]
