@@ -22,6 +22,7 @@ _DEFAULT_CHANNELS = ("town-square", "off-topic")
 # A server sends an invitation when the other one comes online, and never again if that one refuses it.
 _STUCK_MS = 2 * 60 * 1000
 _POLL = 1.0
+_LAG = 5
 
 
 class SharedChannel:
@@ -73,9 +74,10 @@ class SharedChannel:
             self._uninvite()
         if self.shared and self.shared["readonly"] != read_only:
             self._command("unshare")
+            self._after_command(shared=False)
         if read_only and not self._shared_now():
             self._command("invite", f"--connectionID {self.row['remote_id']} --readonly Y")
-            self.shared = self._shared_now()
+            self.shared = self._after_command(shared=True)
             if not self.shared.get("readonly"):
                 raise MattermostError(
                     f"The server did not share the channel {self.name} as read-only. {self._answered}"
@@ -102,7 +104,7 @@ class SharedChannel:
         self.shared = self._shared_now()
         if self._is_left_over():
             self._command("unshare")
-            if self._shared_now():
+            if self._after_command(shared=False):
                 raise MattermostError(f"The server did not unshare the channel {self.name}. {self._answered}")
 
     def wait(self) -> Fields:
@@ -164,6 +166,14 @@ class SharedChannel:
 
     def _shared_now(self) -> Fields:
         return self.federation.shared(self.channel["team_id"], self.channel["id"], fresh=True) or {}
+
+    def _after_command(self, *, shared: bool) -> Fields:
+        """The same after a change; the server reads it from a replica of its database, which can lag behind."""
+        for _attempt in range(_LAG):
+            if bool(self._shared_now()) == shared:
+                break
+            time.sleep(_POLL)
+        return self._shared_now()
 
     def _link_now(self) -> Fields:
         return self.federation.link(self.row, self.channel["id"]) or {}
