@@ -18,6 +18,7 @@ from server.clientconfig import ClientConfig
 from server.config import Config
 from server.config_backing import search_dirs
 from server.database import Database, NoDatabase
+from server.federation.gate import Federation
 from server.filestore import FileStore
 from server.http import TcpServer, UnixServer
 from server.jobs import Jobs
@@ -49,6 +50,7 @@ class App:
         self.release_dir = release_dir
         self.log = log
         self.stopping = threading.Event()
+        self.federation = Federation(self)
         self._servers: list[Any] = []
         config.listeners.append(self._config_changed)
         self._config_changed(config.get())
@@ -91,6 +93,7 @@ class App:
         self.jobs = Jobs(self)
         self.jobs.start()
         self._check_files()
+        self.federation.start()
         self._listen()
         self.outbound.start()
 

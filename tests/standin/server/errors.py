@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from server.errors_federation import FEDERATION
 from server.errors_licensed import LICENSED
 
 _ERRORS: dict[str, tuple[int, str]] = {
     **LICENSED,
+    **FEDERATION,
     # any route
     "api.context.404.app_error": (404, "Sorry, we could not find the page."),
     "api.context.session_expired.app_error": (401, "Invalid or expired session, please login again."),
@@ -204,7 +206,6 @@ _ERRORS: dict[str, tuple[int, str]] = {
     ),
     "app.plugin.marketplace_client.failed_to_fetch": (500, "Failed to get plugins from the marketplace server."),
     # licence gates and the rest
-    "api.remote_cluster.service_not_enabled.app_error": (501, "The remote cluster service is not enabled."),
     "api.team.demote_user_to_guest.license.error": (501, "Your license does not support guest accounts"),
     "api.team.invite_guests_to_channels.license.error": (501, "Your license does not support guest accounts"),
     "api.user.promote_guest_to_user.no_guest.app_error": (

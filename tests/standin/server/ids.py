@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import time
 
 _ALPHABET = "ybndrfg8ejkmcpqxot1uwisza345h769"
 _ID = re.compile(r"[a-z0-9]{26}")
+_SHIFT = float(os.environ.get("STANDIN_CLOCK_SHIFT", "0"))  # seconds that this server's clock is ahead
 
 
 def new_id(length: int = 26) -> str:
@@ -22,4 +24,4 @@ def is_id(value: object) -> bool:
 
 def now() -> int:
     """Milliseconds since 1970."""
-    return int(time.time() * 1000)
+    return int((time.time() + _SHIFT) * 1000)

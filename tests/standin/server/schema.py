@@ -111,6 +111,24 @@ _TABLES = {
     ),
     "tokens": ("token", "token:name create_at:ms type:name extra:text"),
     "licenses": ("id", "id:id create_at:ms bytes:text"),
+    "remoteclusters": (
+        "remote_id name",
+        "remote_id:id remote_team_id:id name:name display_name:name site_url:text default_team_id:id create_at:ms "
+        "delete_at:ms last_ping_at:ms last_global_user_sync_at:ms token:id remote_token:id topics:text creator_id:id "
+        "plugin_id:name options:int",
+    ),
+    "sharedchannels": (
+        "channel_id",
+        "channel_id:id team_id:id home:bool read_only:bool share_name:name share_display_name:name "
+        "share_purpose:text share_header:text creator_id:id create_at:ms update_at:ms remote_id:id",
+    ),
+    "sharedchannelremotes": (
+        "id",
+        f"id:id channel_id:id creator_id:id {_STAMPS} is_invite_accepted:bool is_invite_confirmed:bool remote_id:id "
+        "last_post_update_at:ms last_post_id:id last_post_create_at:ms last_post_create_id:id last_members_sync_at:ms",
+    ),
+    "sharedchannelusers": ("id", "id:id user_id:id channel_id:id remote_id:id create_at:ms last_sync_at:ms"),
+    "sharedchannelattachments": ("id", "id:id file_id:id remote_id:id create_at:ms last_sync_at:ms"),
     "audits": ("id", "id:id create_at:ms user_id:id action:text extra_info:text ip_address:name session_id:id"),
 }
 _UNIQUE = {

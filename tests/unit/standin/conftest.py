@@ -22,6 +22,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.append(str(ROOT / "tests" / "standin"))
 
+from federation_sites import FAST, announce, settings
 from launcher import Server, free_port
 
 
@@ -168,3 +169,15 @@ def unreachable() -> str:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     return f"postgres://mmuser:mmpw@127.0.0.1:{port}/none?sslmode=disable&connect_timeout=1"
+
+
+@pytest.fixture
+def site(licensed: Callable[..., Server]) -> Callable[..., Server]:
+    """site("alpha", "9.11.0"): licensed, with connected workspaces on, started, knowing its own address."""
+
+    def start(name: str, version: str = "11.6.0", **env: str) -> Server:
+        found = licensed(version, name=name, env={**settings(version), **FAST, **env})
+        announce(found)
+        return found
+
+    return start

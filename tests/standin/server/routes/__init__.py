@@ -18,8 +18,10 @@ from server.routes import (
     guests,
     jobs,
     logins,
+    peers,
     plugins,
     posts,
+    remoteclusters,
     retention,
     roles,
     schemes,
@@ -51,5 +53,7 @@ def all_routes(release: Release) -> list[Route]:
         access_policies,
         retention,
         compliance,
+        remoteclusters,
+        peers,
     )
     return [route for family in families for route in family.ROUTES] + gates.routes(release)

@@ -20,8 +20,6 @@ _OAUTH = "api.context.outgoing_oauth_connection.not_available.configuration_disa
 
 # (methods, path, refusal): administrators are refused so, others with 403
 _GATES = [
-    ("GET POST", "/remotecluster", _REMOTE),
-    ("POST", "/remotecluster/accept_invite", _REMOTE),
     ("GET", "/sharedchannels/{team_id}", _REMOTE),
     ("GET", "/channels/{channel_id}/moderations", "api.channel.get_channel_moderations.license.error"),
     ("PUT", "/channels/{channel_id}/moderations/patch", "api.channel.patch_channel_moderations.license.error"),
