@@ -59,8 +59,8 @@ options:
         becomes writable.
       - A server notes this once for a channel, when it is shared for the first time. A channel that is read-only for one
         connection and writable for another one is therefore refused, and so is a change while it is shared.
-      - The other server enforces it, when the channel arrives there for the first time. It needs a licence of the tier
-        Professional or higher for that, and its administrators can undo it.
+      - The other server sees to it when the channel arrives there for the first time, by taking posting and reacting from
+        members and guests of the channel. Administrators there can still post, and can undo it.
       - Is set by the command C(/share-channel), so that the account needs to be able to post in the channel.
     type: bool
   wait_timeout:
