@@ -22,6 +22,11 @@ def team(client: Client, name: str) -> Fields:
     return _found(client, f"/teams/name/{_part(name)}", f"team {name}")
 
 
+def team_by_id(client: Client, team_id: str) -> Fields:
+    """The team with this identifier."""
+    return _found(client, f"/teams/{team_id}", f"team with the identifier {team_id}")
+
+
 def channel(client: Client, team_name: str, name: str) -> Fields:
     """The channel with this name in this team; an archived one is not there."""
     team_id = team(client, team_name)["id"]

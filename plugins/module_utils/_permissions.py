@@ -21,6 +21,20 @@ FIXED = {
     "sysconsole_read_user_management_system_roles",
     "sysconsole_write_user_management_system_roles",
 }
+# What a scheme for channels decides; everything else is decided by the scheme of the team, or by the system.
+MODERATED = {
+    "create_post",
+    "add_reaction",
+    "remove_reaction",
+    "manage_public_channel_members",
+    "manage_private_channel_members",
+    "use_channel_mentions",
+    *(
+        f"{verb}_bookmark_{kind}_channel"
+        for verb in ("add", "edit", "delete", "order")
+        for kind in ("public", "private")
+    ),
+}
 _GUESTS = ("system_guest", "team_guest", "channel_guest")
 _NO_LICENCE = "api.roles.patch_roles.license.error"
 
@@ -54,16 +68,21 @@ def check(client: Client, role: Fields, wanted: Iterable[str]) -> None:
         raise MattermostError(message, status=501, error_id=_NO_LICENCE)
 
 
-def write(client: Client, role: Fields, wanted: Iterable[str]) -> List[str]:
-    """Set the permissions of a role, and make sure that they were taken: a scheme of the team has the last word."""
+def shown(role: Fields, *, moderated: bool = False) -> List[str]:
+    """The permissions of a role, or those of them that a scheme for channels decides."""
+    names = set(role["permissions"])
+    return sorted(names & MODERATED if moderated else names)
+
+
+def write(client: Client, role: Fields, wanted: Iterable[str], *, moderated: bool = False) -> None:
+    """Set the permissions of a role, and make sure that they were taken: in channels the scheme of the team limits them."""
     names = sorted(set(wanted))
     tried = f"change the permissions of the role {role['name']}"
     client.put(f"/roles/{role['id']}/patch", {"permissions": names}, tried=tried, needs=NEEDS)
-    kept = sorted(read(client, role["name"])["permissions"])
+    kept = shown(read(client, role["name"]), moderated=moderated)
     if kept != names:
         lost = ", ".join(sorted(set(kept) ^ set(names)))
         raise MattermostError(
             f"The server did not take all permissions of the role {role['name']} ({lost}). What members of a channel may do "
             "is limited by the scheme of its team, or of the system."
         )
-    return kept

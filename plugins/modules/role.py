@@ -120,7 +120,7 @@ class Role:
         """The role as it is shown."""
         self.raw = raw = _permissions.read(self.client, self.params["name"])
         shown = {name: raw[name] for name in ("id", "name", "display_name", "scheme_managed", "built_in")}
-        return {**shown, "permissions": sorted(raw["permissions"])}
+        return {**shown, "permissions": _permissions.shown(raw)}
 
     def wanted(self) -> Dict[str, Any]:
         """The permissions that are asked for, of which the server must allow every change."""

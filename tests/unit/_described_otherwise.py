@@ -55,6 +55,9 @@ BODIES: Dict[str, List[Tuple[Any, str]]] = {
     "POST /users": [
         ({"email_verified": "bool"}, "a field of the account (model.User), which only administrators can set")
     ],
+    "PUT /schemes/{scheme_id}/patch": [
+        ({"display_name": "string"}, "a field that can be patched (model.SchemePatch), which the description forgets")
+    ],
     "PUT /users/{user_id}": [
         (
             {"roles": "string", "auth_service": "string", "auth_data": "string", "delete_at": "number"},
@@ -106,6 +109,12 @@ ANSWERS: Dict[str, List[Tuple[Any, str]]] = {
             "described as any status; the answer of the command (model.CommandResponse)",
         )
     ],
+    "POST /schemes": [
+        (
+            {"display_name": "string", "default_team_guest_role": "string", "default_channel_guest_role": "string"},
+            "fields of the scheme (model.Scheme), which the description forgets",
+        )
+    ],
     "GET /license/client": [
         (
             {
@@ -114,6 +123,7 @@ ANSWERS: Dict[str, List[Tuple[Any, str]]] = {
                 "ExpiresAt": "string",
                 "GuestAccounts": "string",
                 "GuestAccountsPermissions": "string",
+                "CustomPermissionsSchemes": "string",
             },
             "of a licence; the servers that were recorded had none, and the description has no names (utils.GetClientLicense)",
         )

@@ -180,3 +180,34 @@ def test_role(bring: Bring, run_module: Callable[..., Dict[str, Any]], to: Dict[
     refused = run_module("role", **to, name="team_guest", add_permissions=["create_emojis"])
     assert refused["status"] == 501 and "It needs a licence" in refused["msg"]
     assert "There is no role none" in run_module("role", **to, name="none", permissions=[])["msg"]
+
+
+def test_scheme(bring: Bring, run_module: Callable[..., Dict[str, Any]], with_licence: Server) -> None:
+    to = connection(with_licence, "url")
+    for team in ("ops", "intel"):
+        run_module("team", **to, name=team)
+    run_module("channel", **to, team="ops", name="plans")
+    scheme = {**to, "name": "coalition"}
+    made = bring("scheme", **scheme, roles={"team_user": ["view_team", "list_team_channels"]}, teams=["ops"])["scheme"]
+    assert (made["display_name"], made["teams"]) == ("coalition", ["ops"])
+    changed = bring(
+        "scheme", **scheme, display_name="Coalition", teams=["intel"], roles={"channel_user": ["read_channel"]}
+    )
+    assert changed["scheme"]["roles"] == {"channel_user": ["read_channel"]} and changed["scheme"]["teams"] == ["intel"]
+    bring("scheme", **scheme, state="absent")
+    assert bring("scheme", **scheme, teams=[])["scheme"]["id"] != made["id"]
+    channel = {**to, "name": "quiet", "scope": "channel"}
+    assert bring("scheme", **channel, channels=["ops:plans"])["scheme"]["channels"] == ["ops:plans"]
+    quiet = bring("scheme", **channel, roles={"channel_user": ["add_reaction"], "channel_guest": []})["scheme"]["roles"]
+    assert quiet == {"channel_user": ["add_reaction"], "channel_guest": []}
+    assert "no way to leave a channel without one" in run_module("scheme", **channel, channels=[])["msg"]
+    assert "no server can" in run_module("scheme", **{**channel, "scope": "team"})["msg"]
+    bring("scheme", **channel, state="absent")
+
+
+def test_no_schemes_without_a_licence(run_module: Callable[..., Dict[str, Any]], started: Server) -> None:
+    for check in (True, False):
+        result = run_module("scheme", check=check, **connection(started, "url"), name="coalition")
+        assert result["status"] == 501 and "It needs a licence: Professional or higher" in result["msg"]
+    result = run_module("scheme", **connection(started, "socket"), name="coalition")
+    assert "the local socket has no routes for schemes. Use url" in result["msg"]

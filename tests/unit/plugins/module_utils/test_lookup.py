@@ -12,6 +12,7 @@ from ansible_collections.fieldops.mattermost.tests.unit.fake_server import error
 @pytest.fixture
 def client(fake):
     fake.routes[("GET", "/teams/name/ops")] = {"id": "t1", "name": "ops"}
+    fake.routes[("GET", "/teams/t1")] = {"id": "t1", "name": "ops"}
     fake.routes[("GET", "/teams/t1/channels/name/joint")] = {"id": "c1", "name": "joint"}
     fake.routes[("GET", "/users/username/ann")] = {"id": "u1", "username": "ann"}
     fake.routes[("GET", "/users/u1")] = {"id": "u1", "username": "ann"}
@@ -26,8 +27,9 @@ def test_each_name_is_asked_for_once(client, fake):
         assert _lookup.channel(client, "ops", "joint")["id"] == "c1"
         assert _lookup.channel_of(client, "ops:joint")["id"] == "c1"
         assert _lookup.user(client, "Ann")["id"] == "u1"
+        assert _lookup.team_by_id(client, "t1")["name"] == "ops"
         assert _lookup.username(client, "u1") == "ann"
-    assert len(fake.requests) == 4
+    assert len(fake.requests) == 5
 
 
 @pytest.mark.parametrize(
