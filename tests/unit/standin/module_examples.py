@@ -20,13 +20,18 @@ SETTINGS = {
     "ServiceSettings": {"EnableUserAccessTokens": True, "EnableBotAccountCreation": True},
 }
 # Modules whose examples stand on those of others, or take away what others need: run at the end, in this order.
-LAST = ("access_policy", "license")
+LAST = ("channel", "team", "access_policy", "license")
+# Switched on before the process starts, because only then it looks.
+FEDERATED = {
+    "MM_CONNECTEDWORKSPACESSETTINGS_ENABLEREMOTECLUSTERSERVICE": "true",
+    "MM_CONNECTEDWORKSPACESSETTINGS_ENABLESHAREDCHANNELS": "true",
+    "MM_SERVICESETTINGS_ALLOWEDUNTRUSTEDINTERNALCONNECTIONS": "127.0.0.1",
+}
 # Modules that need what the stand-in does not do yet; test_module_examples.py fails as soon as it does.
 WAITING = {
-    "secure_connection": "connected workspaces",
-    "secure_connection_info": "connected workspaces",
-    "shared_channel": "connected workspaces",
-    "shared_channel_probe": "connected workspaces",
+    "secure_connection_info": "channels that are shared",
+    "shared_channel": "channels that are shared",
+    "shared_channel_probe": "channels that are shared",
 }
 NOT_RUN = {"ansible.builtin.service": "there is no service manager where unit tests run"}
 # Examples that change something each time, as their modules document.
@@ -36,20 +41,27 @@ CHANGES_AGAIN = {
 
 
 class Site:
-    """One server with everything that the examples name."""
+    """One server with everything that the examples name; it is the partner alpha, too, and the others are beside it."""
 
-    def __init__(self, target: Server, folder: Path, licence: Path) -> None:
+    def __init__(self, target: Server, folder: Path, licence: Path, partners: dict[str, Server]) -> None:
         self.target = target
+        self.partners = partners
         self.bundle = folder / "calls.tar.gz"
         self.secrets: dict[str, Any] = {
             "vault_token": self.administrator(),
             "vault_admin_password": PASSWORD,
+            "vault_liaison_password": PASSWORD,
             "vault_mattermost_license": licence.read_text(encoding="utf-8"),
             "vault_smtp_password": "smtp-pass",
             "vault_rtcd_url": "http://rtcd:secret@127.0.0.1:8045",
+            "vault_password_alpha_bravo": "Invitation-pass-2026!",
+            **{f"vault_token_{name}": partner.token for name, partner in partners.items()},
         }
+        self.secrets["vault_token_alpha"] = self.secrets["vault_token"]
         self.places = {
             "https://chat.example.org": target.base,
+            "https://chat.alpha.example": target.base,
+            **{f"https://chat.{name}.example": partner.base for name, partner in partners.items()},
             "/run/mattermost/local.socket": target.socket,
             "/opt/mattermost/config/config.json": str(target.config_file),
             "/opt/mattermost/current/config/config.json": str(target.config_file),
@@ -59,10 +71,12 @@ class Site:
         }
 
     def administrator(self) -> str:
-        """A session of an administrator whom no example touches."""
+        """A session of an administrator whom no example touches; the first one gets the password that examples give."""
         self.user("examiner")
         self.target.local("PUT", f"/users/{self.user_id('examiner')}/roles", {"roles": "system_user system_admin"})
-        return self.target.login("examiner", PASSWORD)
+        self.target.token = self.target.login("examiner", PASSWORD)
+        self.target.local("PUT", f"/users/{self.user_id('sysadmin')}/password", {"new_password": PASSWORD})
+        return self.target.token
 
     def prepare(self, modules: list[str]) -> None:
         """What the examples of these modules take for granted."""
@@ -82,18 +96,22 @@ class Site:
             if self.target.call("GET", f"/users/username/{name}", token=self.target.token)[0] == 404:
                 self.user(name)
 
-    def team(self, name: str) -> str:
+    def team(self, name: str, target: Server | None = None) -> str:
         """A team, made unless it is there."""
-        status, found = self.target.call("GET", f"/teams/name/{name}", token=self.target.token)
+        server = target or self.target
+        status, found = server.call("GET", f"/teams/name/{name}", token=server.token)
         if status == 404:
-            found = self.target.admin("POST", "/teams", {"name": name, "display_name": name, "type": "O"})
+            found = server.admin("POST", "/teams", {"name": name, "display_name": name, "type": "O"})
         return str(found["id"])
 
     def channels(self, team: str, *names: str) -> None:
-        """Private channels."""
+        """Private channels, made unless they are there."""
+        team_id = self.team(team)
         for name in names:
-            body = {"team_id": self.team(team), "name": name, "display_name": name, "type": "P"}
-            self.target.admin("POST", "/channels", body)
+            path = f"/teams/{team_id}/channels/name/{name}"
+            if self.target.call("GET", path, token=self.target.token)[0] == 404:
+                body = {"team_id": team_id, "name": name, "display_name": name, "type": "P"}
+                self.target.admin("POST", "/channels", body)
 
     def attribute(self, name: str) -> None:
         self.target.admin("POST", "/custom_profile_attributes/fields", {"name": name, "type": "text"})
@@ -106,6 +124,18 @@ class Site:
         rule = {"actions": ["*"], "expression": 'user.attributes.trade == "x"'}
         body = {"name": name, "type": "parent", "version": "v0.2", "rules": [rule], "imports": [], "active": False}
         self.target.admin("PUT", "/access_control_policies", body)
+
+    def connect(self, name: str) -> None:
+        """A connection with a partner, invited and accepted."""
+        partner = self.partners[name]
+        there, here = self.team("operations", partner), self.team("operations")
+        password = self.secrets["vault_password_alpha_bravo"]
+        for server in (self.target, partner):
+            server.admin("PUT", "/config/patch", {"ServiceSettings": {"SiteURL": server.base}})
+        invited = {"name": name, "default_team_id": here, "password": password}
+        invitation = self.target.admin("POST", "/remotecluster", invited)["invite"]
+        accepted = {"name": "alpha", "default_team_id": there, "password": password, "invite": invitation}
+        partner.admin("POST", "/remotecluster/accept_invite", accepted)
 
     def plugin(self) -> None:
         """The bundle that an example installs, and plugins that others switch off and remove."""
@@ -147,11 +177,27 @@ def _channel(site: Site) -> None:
         site.target.admin("POST", f"/teams/{operations}/members", body)
 
 
+def _secure_connection(site: Site) -> None:
+    for server in (site.target, *site.partners.values()):
+        site.team("operations", server)
+        server.admin("PUT", "/config/patch", {"ServiceSettings": {"SiteURL": server.base}})
+
+
+def _access_token(site: Site) -> None:
+    site.target.admin("POST", "/bots", {"username": "alerts", "display_name": "alerts"})
+
+
 PRELUDES: dict[str, Callable[[Site], None]] = {
     "access_policy": _access_policy,
+    "access_token": _access_token,
     "channel": _channel,
+    "channel_info": lambda site: site.channels("operations", "joint-ops"),
+    "guest": lambda site: site.channels("operations", "joint-ops"),
     "plugin": Site.plugin,
     "retention_policy": _retention_policy,
+    "scheme": lambda site: site.team("operations"),
+    "secure_connection": _secure_connection,
+    "secure_connection_info": lambda site: site.connect("charlie"),
     "team": _team,
     "user": lambda site: site.users("jdoe"),
     "user_attribute": _user_attribute,

@@ -20,7 +20,7 @@ from typing import Any, Callable
 import pytest
 import yaml
 from launcher import Server
-from module_examples import CHANGES_AGAIN, LAST, NOT_RUN, SETTINGS, WAITING, Site
+from module_examples import CHANGES_AGAIN, FEDERATED, LAST, NOT_RUN, SETTINGS, WAITING, Site
 
 ROOT = Path(__file__).resolve().parents[3]
 PREFIX = "fieldops.mattermost."
@@ -93,8 +93,9 @@ def test_every_module_has_examples_in_full() -> None:
 
 
 def test_examples(licensed: Callable[..., Server], licence: Callable[..., Path], tmp_path: Path) -> None:
-    target = licensed("11.6.0", sku="advanced", config=SETTINGS)
-    site = Site(target, tmp_path, licence("advanced"))
+    target = licensed("11.6.0", sku="advanced", config=SETTINGS, env=FEDERATED)
+    partners = {name: licensed("11.6.0", env=FEDERATED, name=name) for name in ("bravo", "charlie")}
+    site = Site(target, tmp_path, licence("advanced"), partners)
     site.prepare(runnable())
     wrong, ran = [], set()
     for title, result in run(tmp_path, site):
@@ -109,12 +110,11 @@ def test_examples(licensed: Callable[..., Server], licence: Callable[..., Path],
     assert ran == set(runnable())
 
 
-@pytest.mark.xfail(strict=True, reason=f"the stand-in does not do connected workspaces yet, so {sorted(WAITING)} wait")
+@pytest.mark.xfail(strict=True, reason=f"the stand-in shares no channels yet, so {sorted(WAITING)} wait")
 def test_nothing_waits_any_longer(licensed: Callable[..., Server]) -> None:
-    env = {"MM_CONNECTEDWORKSPACESSETTINGS_ENABLESHAREDCHANNELS": "true"}
-    env["MM_CONNECTEDWORKSPACESSETTINGS_ENABLEREMOTECLUSTERSERVICE"] = "true"
-    target = licensed("11.6.0", env=env)
-    assert target.call("GET", "/remotecluster", token=target.token)[0] == 200
+    target = licensed("11.6.0", env=FEDERATED)
+    team = target.admin("POST", "/teams", {"name": "operations", "display_name": "Operations", "type": "O"})["id"]
+    assert target.call("GET", f"/sharedchannels/{team}", token=target.token)[0] == 200
 
 
 @pytest.mark.parametrize("example", sorted(CHANGES_AGAIN), ids=" ".join)
