@@ -30,7 +30,8 @@ attributes:
 options:
   name:
     description:
-      - Name of the attribute. Access policies write it as C(user.attributes.NAME), so letters, digits and C(_) serve best.
+      - Name of the attribute. Access policies write it as C(user.attributes.NAME), so newer servers take letters, digits and
+        C(_) only.
     type: str
     required: true
   state:

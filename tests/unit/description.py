@@ -30,7 +30,7 @@ RECORDED = Path(__file__).resolve().parents[1] / "fixtures" / "recorded"
 ANYTHING = "anything"
 _TYPES = {bool: "bool", int: "number", float: "number", str: "string", type(None): "null"}
 _NAMES = {"str": "string", "int": "number", "float": "number", "bool": "bool", "None": "null"}
-_POP = re.compile(r'(\w+) = (?:\w+\()?d\.pop\("([^"]+)"(, UNSET)?\)')
+_POP = re.compile(r'(\w+) = [^\n]*?d\.pop\("([^"]+)"(, UNSET)?\)')
 
 
 @dataclass
