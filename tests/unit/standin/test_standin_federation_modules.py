@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""The collection's modules for connected workspaces between two stand-ins: what one server is told, the other one shows."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import pytest
+from launcher import Server
+
+Run = Callable[..., "dict[str, Any]"]
+PASSWORD = "between-the-two-2026"
+
+
+class Site:
+    """One server, with a team, and the modules pointed at it."""
+
+    def __init__(self, target: Server, run: Run) -> None:
+        self.target = target
+        self._run = run
+        self.team = target.admin("POST", "/teams", {"name": "ops", "display_name": "Ops", "type": "O"})["id"]
+
+    def try_to(self, module: str, **args: Any) -> dict[str, Any]:
+        return self._run(module, url=self.target.base, token=self.target.token, **args)
+
+    def run(self, module: str, **args: Any) -> dict[str, Any]:
+        result = self.try_to(module, **args)
+        assert not result.get("failed"), result["msg"]
+        return result
+
+    def once(self, module: str, **args: Any) -> dict[str, Any]:
+        """In check mode, for real, and again; gives the second of these results."""
+        assert self.run(module, check=True, **args)["changed"], "check mode foresees the change"
+        result = self.run(module, **args)
+        assert result["changed"]
+        assert not self.run(module, **args)["changed"]
+        return result
+
+    def info(self) -> list[dict[str, Any]]:
+        return list(self.run("secure_connection_info")["secure_connections"])
+
+
+@pytest.fixture
+def alpha(site: Callable[..., Server], run_module: Run) -> Site:
+    return Site(site("alpha"), run_module)
+
+
+@pytest.fixture
+def bravo(site: Callable[..., Server], run_module: Run) -> Site:
+    return Site(site("bravo"), run_module)
+
+
+def connect(alpha: Site, bravo: Site) -> None:
+    """Alpha invites, bravo accepts, and both wait until the other one answers."""
+    issue = {"name": "bravo", "team": "ops", "issue_invitation": True, "password": PASSWORD}
+    invited = alpha.once("secure_connection", **issue)
+    assert invited["secure_connection"]["state"] == "pending"
+    accept = {"name": "alpha", "team": "ops", "site_url": alpha.target.base, "password": PASSWORD}
+    accepted = bravo.once("secure_connection", invitation=invited["invitation"], wait_timeout=30, **accept)
+    assert (accepted["secure_connection"]["site_url"], accepted["secure_connection"]["online"]) == (
+        alpha.target.base,
+        True,
+    )
+    again = alpha.run("secure_connection", wait_timeout=30, site_url=bravo.target.base, **issue)
+    assert (again["changed"], again["secure_connection"]["state"], again["secure_connection"]["online"]) == (
+        False,
+        "confirmed",
+        True,
+    )
+    assert "invitation" not in again
+
+
+def test_an_acceptance_that_fails_spends_the_invitation(alpha: Site, bravo: Site) -> None:
+    issue = {"name": "bravo", "team": "ops", "issue_invitation": True, "password": PASSWORD}
+    accept = {"name": "alpha", "team": "ops"}
+    spent = alpha.run("secure_connection", **issue)["invitation"]
+    wrong = bravo.try_to("secure_connection", invitation=spent, password="wrong", **accept)
+    assert wrong["failed"] and "The password is not the one" in wrong["msg"]
+    alpha.target.stop()
+    for _attempt in range(2):
+        failed = bravo.try_to("secure_connection", invitation=spent, password=PASSWORD, **accept)
+        assert failed["failed"] and "An invitation can be tried once." in failed["msg"]
+        if alpha.target.process is None:
+            alpha.target.start()
+    assert bravo.info() == []
+    alpha.once("secure_connection", name="bravo", state="absent")
+    connect(alpha, bravo)
+
+
+def test_a_server_without_connected_workspaces(licensed: Callable[..., Server], run_module: Run) -> None:
+    plain = Site(licensed(name="plain"), run_module)
+    told = plain.run("secure_connection_info")
+    assert (told["licensed"], told["enabled"], told["secure_connections"]) == (True, False, [])
+    refused = plain.try_to("secure_connection", name="bravo", state="absent")
+    assert refused["failed"] and "set ConnectedWorkspacesSettings.EnableSharedChannels" in refused["msg"]
+
+
+def test_a_server_that_is_too_old(site: Callable[..., Server], run_module: Run) -> None:
+    old = Site(site("old", "9.11.0"), run_module)
+    assert "the server has the release 9.11.0. This needs 10.2" in old.try_to("secure_connection", name="b")["msg"]
