@@ -29,9 +29,9 @@ def federation_part(table: Any, self_name: str) -> dict[str, Any]:
     return part_of(read_table(table), self_name)
 
 
-def federation_matrix(statuses: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A row for each link that any of the partners tells of."""
-    return matrix(statuses)
+def federation_matrix(statuses: list[dict[str, Any]], name: str | None = None) -> list[dict[str, Any]]:
+    """A row for each link that any of the partners tells of, or for those of one partner."""
+    return matrix(statuses, name)
 
 
 def federation_table(rows: list[dict[str, Any]], form: str = "text") -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any, Iterable
 
-COLUMNS = ("link", "state", "since", "last_ping", "channels", "healthy", "why")
 TITLES = ("Link", "State", "Since", "Last ping", "Channels", "Healthy", "Why not")
 MINUTE = "%Y-%m-%d %H:%M UTC"
 
@@ -20,12 +19,13 @@ def moment(milliseconds: int | None) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, timezone.utc).strftime(MINUTE) if milliseconds else ""
 
 
-def matrix(statuses: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A row for each link, in the order in which the partners tell of them."""
+def matrix(statuses: Iterable[dict[str, Any]], name: str | None = None) -> list[dict[str, Any]]:
+    """A row for each link (of one partner), in the order in which the partners tell of them."""
     sides: dict[frozenset[str], dict[str, Side]] = {}
     for status in statuses:
         for side in status["connections"]:
-            sides.setdefault(frozenset((status["name"], side["peer"])), {})[status["name"]] = side
+            if name in (None, status["name"], side["peer"]):
+                sides.setdefault(frozenset((status["name"], side["peer"])), {})[status["name"]] = side
     return [_row(pair) for pair in sides.values()]
 
 
@@ -48,7 +48,7 @@ def _row(sides: dict[str, Side]) -> dict[str, Any]:
         "last_ping": moment(min(pings, default=0)),
         "channels": list(channels.values()),
         "healthy": all(one["healthy"] for one in wanted) if wanted else None,
-        "why": [f"{name}: {reason}" for name, one in sides.items() for reason in one["reasons"]],
+        "why": [f"{name} says: {reason}" for name, one in sides.items() for reason in one["reasons"]],
     }
 
 
@@ -92,15 +92,16 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def text_table(rows: list[dict[str, Any]]) -> list[str]:
-    """The rows as lines of equal columns."""
-    cells = [list(TITLES), *(_cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(COLUMNS))]
+    """The rows as lines of equal columns; why a link is not well stands below, because it is long."""
+    cells = [list(TITLES[:-1]), *(_cells(row)[:-1] for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells]
-    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
+    why = [f"{row['link']}: {reason}" for row in rows for reason in row["why"]]
+    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:], *why]
 
 
 def markdown_table(rows: list[dict[str, Any]]) -> list[str]:
     """The rows as a Markdown table."""
     cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in line] for line in map(_cells, rows)]
-    lines = [list(TITLES), ["---"] * len(COLUMNS), *cells]
+    lines = [list(TITLES), ["---"] * len(TITLES), *cells]
     return [f"| {' | '.join(line)} |" for line in lines]

@@ -157,6 +157,7 @@ def _arrival(table: Table, channel: Channel, name: str) -> dict[str, Any]:
     return {
         "name": channel.name,
         "home": channel.home,
+        "home_team": channel.team,
         "team": table.partners[name].team,
         "read_only": name in channel.read_only,
         "state": _state(channel.present and table.stands(channel.home, name)),
@@ -166,9 +167,12 @@ def _arrival(table: Table, channel: Channel, name: str) -> dict[str, Any]:
 def part_of(table: Table, name: str) -> dict[str, Any]:
     """What one partner has to do with the others."""
     own = table.partners[name]
+    homed = [_homed(table, channel) for channel in table.channels if channel.home == name]
+    arrivals = [_arrival(table, channel, name) for channel in table.channels if name in table.receivers(channel)]
     return {
         **{field: getattr(own, field) for field in ("name", "display_name", "site_url", "team")},
         "connections": _connections(table, name),
-        "channels": [_homed(table, channel) for channel in table.channels if channel.home == name],
-        "arrivals": [_arrival(table, channel, name) for channel in table.channels if name in table.receivers(channel)],
+        "channels": homed,
+        "arrivals": arrivals,
+        "places": [{"team": row["team"], "name": row["name"]} for row in homed + arrivals],
     }

@@ -100,6 +100,9 @@ ANSWERS: Dict[str, List[Tuple[Any, str]]] = {
             _COUNTED_WHY,
         )
     ],
+    "GET /teams/{team_id}/channels/name/{channel_name}": [
+        ({"policy_enforced": "bool"}, "not described; since 10.9 servers tell it of every channel (model.Channel)")
+    ],
     "GET /remotecluster/{remote_id}/sharedchannelremotes": [
         ([{"last_post_create_at": "number"}], "described as a string; a time (model.SharedChannelRemote)")
     ],

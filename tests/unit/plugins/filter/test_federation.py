@@ -399,8 +399,16 @@ class TestPart:
         ]
         assert alpha["arrivals"] == []
         assert parts["charlie"]["arrivals"] == [
-            {"name": "joint-ops", "home": "alpha", "team": "operations", "read_only": True, "state": "present"}
+            {
+                "name": "joint-ops",
+                "home": "alpha",
+                "home_team": "operations",
+                "team": "operations",
+                "read_only": True,
+                "state": "present",
+            }
         ]
+        assert parts["charlie"]["places"] == [{"team": "operations", "name": "joint-ops"}]
 
     def test_connections_carry_what_their_making_needs(self) -> None:
         partners = [
@@ -611,7 +619,7 @@ class TestMatrix:
         assert row["link"] == "alpha - bravo"
         assert row["state"] == "pending at bravo, confirmed at alpha"
         assert row["healthy"] is False
-        assert row["why"] == ["bravo: no ping"]
+        assert row["why"] == ["bravo says: no ping"]
         alone = federation_matrix(sides[:1])[0]
         assert (alone["seen_by"], alone["state"], alone["last_ping"]) == (["bravo"], "pending", "")
 
@@ -637,13 +645,14 @@ class TestMatrix:
             ]
         )
         text = federation_table(rows)
-        assert text[0].split() == ["Link", "State", "Since", "Last", "ping", "Channels", "Healthy", "Why", "not"]
+        assert text[0].split() == ["Link", "State", "Since", "Last", "ping", "Channels", "Healthy"]
         assert set(text[1]) == {"-", " "}
         assert "joint-ops (alpha > bravo, read-only), joint-ops (bravo > alpha, not confirmed)  yes" in text[2]
-        assert text[3].startswith("alpha - charlie  confirmed")
+        assert text[3].startswith("alpha - charlie  confirmed") and text[3].endswith("  no")
+        assert text[4:] == ["alpha - charlie: alpha says: no ping | since\nnoon"]
         markdown = federation_table(rows, "markdown")
         assert markdown[1] == "| --- | --- | --- | --- | --- | --- | --- |"
-        assert markdown[3].endswith("| no | alpha: no ping \\| since noon |")
+        assert markdown[3].endswith("| no | alpha says: no ping \\| since noon |")
         with pytest.raises(AnsibleFilterError) as error:
             federation_table(rows, "html")
         assert error.value.message == "There is no table of the form 'html'; choose text or markdown."

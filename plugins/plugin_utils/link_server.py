@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a partner's server says before anything is touched, and what it says at the end."""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, Mapping
+
+from ansible_collections.fieldops.mattermost.plugins.plugin_utils import link_results
+from ansible_collections.fieldops.mattermost.plugins.plugin_utils.link_steps import by_name, read_invitations
+
+Row = dict  # a connection, as the module secure_connection_info tells it
+PREFIX = "mattermost_federation_"
+
+
+def _given(part: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the role's other variables, and with the play."""
+    problems = []
+    names = [connection["peer"] for connection in part["connections"]]
+    for variable in ("passwords", "renew"):
+        problems += [
+            f"{PREFIX}{variable} names {name}, which {part['name']} is not linked with."
+            for name in given[variable]
+            if name not in names
+        ]
+    if given["exchange_dir"] and not given["exchange_dir"].startswith("/"):
+        problems.append(f"{PREFIX}exchange_dir is {given['exchange_dir']!r}; give a full path on the control node.")
+    if len(given["batch"]) < len(given["hosts"]):
+        problems.append("The play has serial, but partners wait for one another; leave serial out.")
+    for name, hosts in given["acting"].items():
+        if len(hosts) > 1:
+            problems.append(f"{', '.join(hosts)} all act for {name}; run the role on one server of each partner.")
+    return problems + read_invitations(given["files"])[1]
+
+
+def server_problems(part: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
+    """What stands in the way: in the role's variables, in the play, and on the server as `facts` has heard it."""
+    problems = _given(part, facts)
+    if not facts["ready"]:
+        return problems
+    if facts["refused"]:
+        return [*problems, facts["refused"]]
+    if not facts["enabled"]:
+        return [*problems, _not_enabled(facts["licensed"])]
+    site_url = facts["server"]["site_url"].rstrip("/")
+    if site_url.lower() != part["site_url"].lower():
+        problems.append(
+            f"The server says that its site address is {site_url or 'none'}, but the table says {part['site_url']}. Partners meet it at the "
+            "first: set ServiceSettings.SiteURL, or correct the table."
+        )
+    if facts["restricted"]:
+        problems.append(
+            "TeamSettings.RestrictCreationToDomains is set. The accounts by which the partners' people appear have made-up addresses, so "
+            "the server could not create them and their posts would be lost; empty the setting."
+        )
+    present = [connection for connection in part["connections"] if connection["state"] == "present"]
+    problems += _elsewhere(present, facts["seen"])
+    channels = {(row["team"], row["name"]): row for row in facts["channels"]}
+    problems += _homed(part, channels, facts["seen"])
+    return problems + _taken(part, channels, facts) + _passwords(present, facts)
+
+
+def _not_enabled(licensed: bool | None) -> str:
+    if licensed is False:
+        return "The server has no licence, and connected workspaces need one: Enterprise or higher. Install it, and restart the server."
+    return (
+        "The server runs without connected workspaces. Set ConnectedWorkspacesSettings.EnableSharedChannels and "
+        "EnableRemoteClusterService to true, and restart it: settings and licence are looked at only when it starts."
+    )
+
+
+def _elsewhere(present: list[Mapping[str, Any]], seen: list[Row]) -> list[str]:
+    rows = by_name(seen)
+    problems = []
+    for connection in present:
+        row = rows.get(connection["peer"])
+        if (
+            row
+            and row["state"] == "confirmed"
+            and row["site_url"].rstrip("/").lower() != connection["site_url"].lower()
+        ):
+            problems.append(
+                f"The connection {connection['peer']} leads to {row['site_url']}, but the table says {connection['site_url']}. Where a "
+                "server was replaced, run once with this partner's state absent, then again."
+            )
+    return problems
+
+
+def _homed(part: Mapping[str, Any], channels: Mapping[tuple[str, str], Any], seen: list[Row]) -> list[str]:
+    """Channels that are there already and cannot be shared."""
+    guests = {one["channel_id"]: row["name"] for row in seen for one in row["channels"] if not one["home"]}
+    problems = []
+    for wanted in part["channels"]:
+        row = channels.get((wanted["team"], wanted["name"]))
+        if row is None or wanted["state"] == "absent":
+            continue
+        label = f"The channel {wanted['name']} in the team {wanted['team']}"
+        if row["default"]:
+            problems.append(
+                f"{label} is one that everybody of the team is in. No server takes such a channel; share another one."
+            )
+        if row["group_constrained"]:
+            problems.append(
+                f"{label} has its members from groups, so that partners' people cannot be in it; unlink the groups."
+            )
+        if row["policy_enforced"]:
+            problems.append(
+                f"{label} has an access policy, which the server refuses on shared channels; remove the policy."
+            )
+        if row["id"] in guests:
+            problems.append(
+                f"{label} came from {guests[row['id']]}, and only its home shares a channel; correct its home in the table."
+            )
+    return problems
+
+
+def _taken(part: Mapping[str, Any], channels: Mapping[tuple[str, str], Any], facts: Mapping[str, Any]) -> list[str]:
+    """Names that are taken where channels are to arrive: the server would refuse them, and tell nobody."""
+    shared = {
+        one["channel_id"] for row in facts["seen"] for one in row["channels"] if row["name"] not in facts["closing"]
+    }
+    standing = {row["name"] for row in facts["seen"] if row["state"] == "confirmed"} - set(facts["closing"])
+    problems = []
+    for arrival in part["arrivals"]:
+        row = channels.get((arrival["team"], arrival["name"]))
+        if arrival["state"] == "absent" or row is None or row["id"] in shared:
+            continue
+        home_id = _home_id(arrival, facts["heard"].get(arrival["home"]))
+        # Over a connection that stands, a channel that was here before is taken back; over a new one it never is.
+        stands = arrival["home"] in standing
+        if stands and home_id in (None, row["id"]):
+            continue
+        state = "" if row["active"] else "archived "
+        problems.append(
+            f"The channel {arrival['name']} of {arrival['home']} cannot arrive in the team {arrival['team']}: a{'n' if state else ''} "
+            f"{state}channel has that name there, and is not shared with {arrival['home']} (any more). Delete it for good (mmctl channel "
+            f"delete {arrival['team']}:{arrival['name']}), or give the channel of {arrival['home']} another name."
+        )
+    return problems
+
+
+def _home_id(arrival: Mapping[str, Any], heard: Mapping[str, Any] | None) -> str | None:
+    """The identifier of a channel at its home, where that is in the same play and has it."""
+    address = (arrival["home_team"], arrival["name"])
+    return next(
+        (row["id"] for row in (heard or {"channels": ()})["channels"] if (row["team"], row["name"]) == address), None
+    )
+
+
+def _passwords(present: list[Mapping[str, Any]], facts: Mapping[str, Any]) -> list[str]:
+    rows = by_name(facts["seen"])
+    problems = []
+    for connection in present if facts["exchange_dir"] else ():
+        peer = connection["peer"]
+        done = rows.get(peer, {}).get("state") == "confirmed"
+        if peer not in facts["heard"] and not done and peer not in facts["passwords"]:
+            problems.append(
+                f"{PREFIX}passwords has none for {peer}, which is not in this play: agree on one by another way than the invitation's, "
+                "and give both sides the same."
+            )
+    return problems
+
+
+def status(part: Mapping[str, Any], seen: list[Row], notes: Mapping[str, Any]) -> dict[str, Any]:
+    """What the server says of its links at the end, for the report."""
+    rows = by_name(seen)
+    connections = [_side(part, connection, rows.get(connection["peer"]), notes) for connection in part["connections"]]
+    names = {connection["peer"] for connection in part["connections"]}
+    known = {("", channel["name"]) for channel in part["channels"]} | {
+        (row["home"], row["name"]) for row in part["arrivals"]
+    }
+    return {
+        **{key: part[key] for key in ("name", "display_name", "site_url", "team")},
+        "checked_at": notes["checked_at"],
+        "healthy": all(side["healthy"] for side in connections if side["wanted"] == "present"),
+        "connections": connections,
+        # What somebody has set up by hand is told, and left alone.
+        "unlisted_connections": [name for name in rows if name not in names],
+        "unlisted_channels": [
+            f"{one['channel']} ({name})"
+            for name in names & set(rows)
+            for one in rows[name]["channels"]
+            if ("" if one["home"] else name, one["channel"]) not in known
+        ],
+    }
+
+
+def _side(
+    part: Mapping[str, Any], connection: Mapping[str, Any], row: Row | None, notes: Mapping[str, Any]
+) -> dict[str, Any]:
+    peer, wanted = connection["peer"], connection["state"]
+    crossed = {
+        (one["team"], one["channel"]): one["seconds"]
+        for one in link_results.crossed(notes["probed"])
+        if one["connection"] == peer
+    }
+    channels = [
+        {
+            "name": one["channel"],
+            "team": one["team"],
+            "home": part["name"] if one["home"] else peer,
+            "read_only": one["read_only"],
+            "confirmed": one["confirmed"],
+            "create_at": one["create_at"],
+            "last_post_at": one["last_post_at"],
+            "crossed": crossed.get((one["team"], one["channel"])),
+            "from": part["name"],
+        }
+        for one in (row["channels"] if row else ())
+    ]
+    reasons = _reasons(part, peer, row, notes) if wanted == "present" else _leftovers(peer, row, notes)
+    return {
+        "peer": peer,
+        "inviter": connection["inviter"],
+        "wanted": wanted,
+        "state": row["state"] if row else ("missing" if wanted == "present" else "absent"),
+        "online": bool(row and row["online"]),
+        "create_at": row["create_at"] if row else 0,
+        "last_ping_at": row["last_ping_at"] if row else 0,
+        "channels": channels,
+        "healthy": wanted == "present" and row is not None and row["state"] == "confirmed" and not reasons,
+        "reasons": reasons,
+    }
+
+
+def _failed(peer: str, notes: Mapping[str, Any]) -> list[str]:
+    return [failure["why"] for failure in notes["failures"] if failure["peer"] == peer]
+
+
+def _leftovers(peer: str, row: Row | None, notes: Mapping[str, Any]) -> list[str]:
+    return _failed(peer, notes) or ([f"The connection to {peer} is still there."] if row else [])
+
+
+def _reasons(part: Mapping[str, Any], peer: str, row: Row | None, notes: Mapping[str, Any]) -> list[str]:
+    """Why a link that is wanted is not well; what was tried and failed says more than what is missing."""
+    reasons = _failed(peer, notes)
+    if peer in notes["waiting"] and (row is None or row["state"] != "confirmed" or not row["online"]):
+        reasons.append(notes["waiting"][peer])
+    if row is not None and row["state"] == "confirmed":
+        reasons += [reason for reason in row["reasons"] if reason not in reasons]
+        reasons += _missing(part, peer, row)
+    return reasons or ([] if row and row["state"] == "confirmed" else [f"There is no confirmed connection to {peer}."])
+
+
+def _missing(part: Mapping[str, Any], peer: str, row: Row) -> list[str]:
+    here = {one["channel"] for one in row["channels"] if one["home"]}
+    arrived = {one["channel"] for one in row["channels"] if not one["home"]}
+    missing: Iterable[str] = (
+        channel["name"]
+        for channel in part["channels"]
+        for share in channel["shares"]
+        if share["peer"] == peer and share["state"] == "present" and channel["name"] not in here
+    )
+    reasons = [f"{name} is not shared with {peer} yet." for name in missing]
+    return reasons + [
+        f"{arrival['name']} of {peer} has not arrived yet."
+        for arrival in part["arrivals"]
+        if arrival["home"] == peer and arrival["state"] == "present" and arrival["name"] not in arrived
+    ]
