@@ -144,12 +144,19 @@ class Client:
         return self.request("DELETE", path, tried=tried, **more)
 
     def pages(
-        self, path: str, *, query: Optional[Dict[str, Any]] = None, size: int = 200, **more: Any
+        self,
+        path: str,
+        *,
+        tried: str,
+        query: Optional[Dict[str, Any]] = None,
+        needs: Optional[str] = None,
+        size: int = 200,
     ) -> Iterator[Any]:
         """Every item of a list, page after page to the end."""
         number = 0
         while True:
-            batch = self.get(path, query={**(query or {}), "page": number, "per_page": size}, **more) or []
+            asked = {**(query or {}), "page": number, "per_page": size}
+            batch = self.get(path, tried=tried, query=asked, needs=needs) or []
             yield from batch
             if len(batch) < size:
                 return

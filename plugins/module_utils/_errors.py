@@ -141,6 +141,9 @@ REMEDIES: Dict[str, str] = {
         "Set them with the settings module over socket_path; the network API refuses EnableUploads."
     ),
     "app.scheme.save.app_error": "A scheme that was deleted may still have the name. Choose another one.",
+    "app.schemes.is_phase_2_migration_completed.not_completed.app_error": (
+        "The server prepares its permissions after the first start. Try again in a minute."
+    ),
     "app.team.get_member.missing.app_error": "Only members of the team can be in its channels. Add it to the team first.",
     "app.user_access_token.disabled": "Set ServiceSettings.EnableUserAccessTokens to true with the settings module.",
     "ent.cluster.save_config.error": (

@@ -12,13 +12,13 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from urllib.parse import quote
 
 from . import _lookup
+from ._accounts import MANAGE
 from ._client import Client
 from ._errors import REMEDIES, MattermostError
 
 _NO_LICENCE = "api.team.demote_user_to_guest.license.error"
 _SWITCHED_OFF = "api.team.demote_user_to_guest.disabled.error"
 _NO_FEATURE = "api.team.invite_guests_to_channels.disabled.error"
-_MANAGE = "sysconsole_write_user_management_users (or manage_system)"
 
 Fields = Dict[str, Any]
 
@@ -148,7 +148,7 @@ class Guest:
         try:
             self._demote(made["id"])
         except MattermostError as error:
-            self.client.delete(f"/users/{made['id']}", tried=f"deactivate the new account {self.name}", needs=_MANAGE)
+            self.client.delete(f"/users/{made['id']}", tried=f"deactivate the new account {self.name}", needs=MANAGE)
             message = f"{error.message} The new account was deactivated."
             raise MattermostError(message, status=error.status, error_id=error.error_id) from error
         if self.params["channels"]:
@@ -170,7 +170,7 @@ class Guest:
             self._remove(user_id, channels)
         if changes.get("active"):
             body = {"active": True}
-            self.client.put(f"/users/{user_id}/active", body, tried=f"activate the account {self.name}", needs=_MANAGE)
+            self.client.put(f"/users/{user_id}/active", body, tried=f"activate the account {self.name}", needs=MANAGE)
         if channels is not None:
             self._teams, self._channels = memberships(self.client, raw)
             self._add(user_id, channels)
@@ -184,7 +184,7 @@ class Guest:
         if self.params["when_absent"] == "promote":
             self.client.post(f"{path}/promote", tried=f"make {self.name} a member", needs="promote_guest")
         else:
-            self.client.delete(path, tried=f"deactivate the account {self.name}", needs=_MANAGE)
+            self.client.delete(path, tried=f"deactivate the account {self.name}", needs=MANAGE)
         return self.read() or {}
 
     def _demote(self, user_id: str) -> None:

@@ -43,6 +43,8 @@ class Scheme:
 
     def read(self) -> Optional[Fields]:
         """The scheme as it is shown, with those parts that are asked for."""
+        if self.params["state"] == "present":
+            self._check_licence()
         listed = self.client.pages("/schemes", tried=f"look for the {self.title}", needs=_READ)
         self.raw = raw = next((scheme for scheme in listed if scheme["name"] == self.name), None)
         if raw is None:
@@ -77,8 +79,6 @@ class Scheme:
     def wanted(self) -> Fields:
         """What is asked for; what cannot be is refused before the first change."""
         self._check_scope()
-        if self.raw is None:
-            self._check_licence()
         for kind, role in self._roles.items():
             _permissions.check(self.client, role, self.roles[kind])
         for kind in ("teams", "channels"):
@@ -116,7 +116,7 @@ class Scheme:
         licence = self.client.licence
         has = licence is None or licence.get("CustomPermissionsSchemes") == "true"
         if not has and (licence or {}).get("SkuShortName") != "professional":
-            message = f"Cannot create the {self.title}: the server has no licence for schemes."
+            message = f"Cannot manage the {self.title}: the server has no licence for schemes."
             remedy = "It needs a licence: Professional or higher."
             raise MattermostError(f"{message} {remedy}", status=501, error_id=_NO_LICENCE)
 

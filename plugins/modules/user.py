@@ -61,6 +61,12 @@ options:
       - The system roles the account has, and no others. For an administrator V(system_user) and V(system_admin).
     type: list
     elements: str
+  mfa_active:
+    description:
+      - V(false) makes sure that multi-factor authentication is off for the account, so that its owner can set it up anew,
+        for instance after a device was lost. Only the owner can switch it on.
+    type: bool
+    choices: [false]
   first_name:
     description:
       - First name.
@@ -103,6 +109,12 @@ EXAMPLES = r"""
     password: "{{ vault_admin_password }}"
     update_password: always
 
+- name: Let somebody who lost a phone set up multi-factor authentication anew
+  fieldops.mattermost.user:
+    socket_path: /run/mattermost/local.socket
+    username: jdoe
+    mfa_active: false
+
 - name: Deactivate an account
   fieldops.mattermost.user:
     url: https://chat.example.org
@@ -125,19 +137,16 @@ user:
 """
 
 import re
-from typing import Any, Dict, Optional
-from urllib.parse import quote
+from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fieldops.mattermost.plugins.module_utils._accounts import PROFILE, Account
 from ansible_collections.fieldops.mattermost.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.fieldops.mattermost.plugins.module_utils._client import Client
 from ansible_collections.fieldops.mattermost.plugins.module_utils._errors import MattermostError
 from ansible_collections.fieldops.mattermost.plugins.module_utils._masking import HIDDEN, HIDDEN_NEW
 from ansible_collections.fieldops.mattermost.plugins.module_utils._module import run_module
-from ansible_collections.fieldops.mattermost.plugins.module_utils._resource import Outcome, ensure
-
-PROFILE = ("email", "first_name", "last_name", "nickname", "position", "locale")
-MANAGE = "sysconsole_write_user_management_users (or manage_system)"
+from ansible_collections.fieldops.mattermost.plugins.module_utils._resource import bring
 
 SPEC = ArgumentSpec(
     options={
@@ -146,67 +155,11 @@ SPEC = ArgumentSpec(
         "password": {"type": "str", "no_log": True},
         "update_password": {"type": "str", "choices": ["always", "on_create"], "default": "on_create", "no_log": False},
         "roles": {"type": "list", "elements": "str"},
+        "mfa_active": {"type": "bool", "choices": [False]},
         **{name: {"type": "str"} for name in PROFILE},
     },
     required_if=[("update_password", "always", ["password"])],
 )
-
-
-class Account:
-    """One account on one server."""
-
-    def __init__(self, client: Client, params: Dict[str, Any]) -> None:
-        self.client = client
-        self.params = params
-        self.name = params["username"].lower()
-        self.raw: Optional[Dict[str, Any]] = None
-
-    def read(self) -> Optional[Dict[str, Any]]:
-        """The account as it is shown: no hashes, no tokens, nothing that changes by itself."""
-        path = f"/users/username/{quote(self.name, safe='')}"
-        self.raw = raw = self.client.find(path, tried=f"look for the account {self.name}")
-        if raw is None:
-            return None
-        shown = {name: raw.get(name, "") for name in ("id", "username", *PROFILE, "auth_service")}
-        return {**shown, "roles": sorted(raw["roles"].split()), "active": not raw["delete_at"]}
-
-    def _now(self) -> Dict[str, Any]:
-        return self.read() or {}
-
-    def create(self) -> Dict[str, Any]:
-        """Create it, then give it the roles: the server decides them at first."""
-        profile = {name: self.params[name] for name in PROFILE if self.params[name] is not None}
-        body = {"username": self.name, "password": self.params["password"], "email_verified": True, **profile}
-        self.client.post("/users", body, tried=f"create the account {self.name}")
-        made = self._now()
-        roles = self.params["roles"]
-        return self.update({"roles": roles}) if roles is not None and sorted(roles) != made["roles"] else made
-
-    def update(self, changes: Dict[str, Any]) -> Dict[str, Any]:
-        """Change what differs; the local socket has no patch, so the profile is sent back whole."""
-        raw = self.raw or {}
-        path = f"/users/{raw['id']}"
-        profile = {name: changes[name] for name in PROFILE if name in changes}
-        if changes.get("active"):
-            self.client.put(f"{path}/active", {"active": True}, tried=f"activate the account {self.name}", needs=MANAGE)
-        if profile:
-            self.client.put(path, {**raw, **profile}, tried=f"change the account {self.name}", needs="edit_other_users")
-        if "roles" in changes:
-            body = {"roles": " ".join(changes["roles"])}
-            self.client.put(f"{path}/roles", body, tried=f"set the roles of {self.name}", needs="manage_roles")
-        return self._now()
-
-    def delete(self) -> Dict[str, Any]:
-        """Deactivate it."""
-        path = f"/users/{(self.raw or {})['id']}"
-        self.client.delete(path, tried=f"deactivate the account {self.name}", needs=MANAGE)
-        return self._now()
-
-    def set_password(self) -> None:
-        """Set the password of an account that exists."""
-        body = {"new_password": self.params["password"]}
-        path = f"/users/{(self.raw or {})['id']}/password"
-        self.client.put(path, body, tried=f"set the password of {self.name}", needs=MANAGE)
 
 
 def run(module: AnsibleModule, client: Client) -> Dict[str, Any]:
@@ -216,27 +169,14 @@ def run(module: AnsibleModule, client: Client) -> Dict[str, Any]:
         message = f"Cannot manage the account {params['username']}: names consist of letters, digits, and . _ - only."
         raise MattermostError(message)
     account = Account(client, params)
-    current = account.read()
     present = params["state"] == "present"
-    if present and current is None and not (params["email"] and params["password"]):
-        raise MattermostError(f"Cannot create the account {account.name}: give its email and password.")
-    outcome: Outcome = ensure(
-        present=present,
-        current=current if present or (current and current["active"]) else None,
-        wanted={"username": account.name, "active": True, **{key: params[key] for key in ("roles", *PROFILE)}},
-        create=account.create,
-        update=account.update,
-        delete=account.delete,
-        check_mode=module.check_mode,
-    )
-    if present and current and params["update_password"] == "always":  # noqa: S105 - not a password
+    outcome = bring(account, present=present, check_mode=module.check_mode)
+    if present and account.existed and params["update_password"] == "always":  # noqa: S105 - not a password
         if not module.check_mode:
             account.set_password()
         outcome.changed = True
         outcome.before = {**outcome.before, "password": HIDDEN}
         outcome.after = {**outcome.after, "password": HIDDEN_NEW}
-    if not present and not outcome.changed:
-        outcome.found = current
     return outcome.result("user")
 
 

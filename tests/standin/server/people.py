@@ -80,7 +80,7 @@ def create(app: App, wanted: dict[str, Any], *, roles: str | None = None, bot: b
         "auth_service": "",
         "email": email,
         "roles": roles or ("system_admin system_user" if first else "system_user"),
-        "notify_props": {**_NOTIFY, "push_status": "online" if app.release.is_11 else "away"},
+        "notify_props": default_notify_props(app),
         "props": wanted.get("props") or {},
         "timezone": wanted.get("timezone") or dict(_TIMEZONE),
         "last_password_update": stamp,
@@ -89,12 +89,19 @@ def create(app: App, wanted: dict[str, Any], *, roles: str | None = None, bot: b
         "mfa_active": False,
         "mfa_secret": "",
         "email_verified": False,
+        "remote_id": "",
     }
     return _saving(lambda: app.store.insert("users", user))
 
 
+def default_notify_props(app: App) -> dict[str, str]:
+    return {**_NOTIFY, "push_status": "online" if app.release.is_11 else "away"}
+
+
 def change(app: App, user: Row, **fields: Any) -> Row:
-    return _saving(lambda: app.store.update("users", user, update_at=now(), **fields))
+    changed = _saving(lambda: app.store.update("users", user, update_at=now(), **fields))
+    app.federation.user_changed(user["id"])
+    return changed
 
 
 def _saving(action: Any) -> Row:
@@ -143,7 +150,7 @@ def full(app: App, user: Row) -> dict[str, Any]:
     shown["disable_welcome_email"] = False
     bot = app.store.get("bots", user_id=user["id"])
     if bot is None:
-        return {**shown, "remote_id": ""}
+        return {**shown, "remote_id": user["remote_id"]}
     shown["is_bot"] = True
     if bot["description"]:
         shown["bot_description"] = bot["description"]
@@ -153,7 +160,7 @@ def full(app: App, user: Row) -> dict[str, Any]:
 def public(app: App, user: Row, *, as_admin: bool) -> dict[str, Any]:
     """As others see it."""
     shown = full(app, user)
-    hidden = ["last_password_update", "failed_attempts", "mfa_active", "email_verified"]
+    hidden = ["last_password_update", "failed_attempts", "email_verified"]
     hidden += [] if app.release.is_11 else ["notify_props"]
     for name in hidden:
         shown.pop(name, None)

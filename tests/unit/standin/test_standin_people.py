@@ -4,7 +4,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import os
+import struct
+import time
 from pathlib import Path
 from typing import Any, Callable, Dict
 
@@ -168,6 +173,31 @@ def test_access_token(bring: Bring, to: Dict[str, Any], started: Server, crew: N
     assert started.call("GET", "/users/me", token=secret["token"])[1]["username"] == "ann"
     bring("access_token", **token, state="absent")
     assert started.call("GET", "/users/me", token=secret["token"])[0] == 401
+
+
+def one_time_code(secret: str) -> str:
+    """What an authenticator shows for this secret now (RFC 6238)."""
+    digest = hmac.new(base64.b32decode(secret), struct.pack(">Q", int(time.time()) // 30), hashlib.sha1).digest()
+    start = digest[-1] & 15
+    return f"{(int.from_bytes(digest[start : start + 4], 'big') & 0x7FFFFFFF) % 10**6:06}"
+
+
+def test_second_factor(
+    bring: Bring, run_module: Callable[..., Dict[str, Any]], to: Dict[str, Any], started: Server
+) -> None:
+    """The administrator logs in with a code, and the socket takes the factor away when the device is lost."""
+    started.admin("PUT", "/config/patch", {"ServiceSettings": {"EnableMultifactorAuthentication": True}})
+    user_id = started.admin("GET", "/users/me")["id"]
+    secret = started.admin("POST", f"/users/{user_id}/mfa/generate")["secret"]
+    code = one_time_code(secret)
+    started.admin("PUT", f"/users/{user_id}/mfa", {"activate": True, "code": code})
+    login = connection(started, "url")
+    refused = run_module("team", **login, name="ops")
+    assert refused["status"] == 401 and "Give the code that is valid now as mfa_code" in refused["msg"]
+    assert run_module("team", **login, mfa_code=one_time_code(secret), name="ops")["changed"]
+    with_token = {"url": started.base, "token": started.token} if "url" in to else to
+    assert bring("user", **with_token, username=ADMIN["username"], mfa_active=False)["user"]["mfa_active"] is False
+    assert run_module("team", **login, name="intel")["changed"]
 
 
 def test_role(bring: Bring, run_module: Callable[..., Dict[str, Any]], to: Dict[str, Any]) -> None:

@@ -133,6 +133,19 @@ def test_password(run, fake):
     assert "New-pass-2026" not in result["text"]
 
 
+def test_second_factor_is_taken_away(run, fake):
+    accounts = Accounts(fake, username="ann", email="a", roles="system_user", mfa_active=True)
+    fake.routes[("PUT", "/users/1/mfa")] = lambda request: (
+        accounts.account.update(mfa_active=request.json["activate"]) or {}
+    )
+    assert run(check=True, username="ann", mfa_active=False)["changed"] and not fake.writes
+    result = run(username="ann", mfa_active=False)
+    assert result["changed"] and result["user"]["mfa_active"] is False and fake.writes == ["PUT /users/1/mfa"]
+    assert not run(username="ann", mfa_active=False)["changed"]
+    assert "mfa_active" not in run(username="ann")["user"]
+    assert "must be one of" in run(username="ann", mfa_active=True)["msg"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
