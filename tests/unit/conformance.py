@@ -9,11 +9,14 @@ listed in _described_otherwise.py, each with the reason.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from typing import Any, Iterator, List
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
 from urllib.parse import parse_qsl
 
+import yaml
 from ansible_collections.fieldops.mattermost.tests.unit._described_otherwise import ANSWERS, BODIES, QUERIES, ROUTES
 from ansible_collections.fieldops.mattermost.tests.unit.description import (
     ANYTHING,
@@ -25,6 +28,27 @@ from ansible_collections.fieldops.mattermost.tests.unit.description import (
 )
 
 CONFIG = ("GET", "/config")
+COVERAGE = Path(__file__).resolve().parents[2] / "tools" / "api_coverage.yml"
+# What the client does by itself.
+SESSION = ("POST /users/login", "POST /users/logout")
+
+
+@functools.lru_cache(maxsize=None)
+def covered() -> Dict[str, List[str]]:
+    """The modules that docs/api_coverage.md names for each family of the API."""
+    said = yaml.safe_load(COVERAGE.read_text(encoding="utf-8"))
+    return {family: entry.get("modules", []) for family, entry in said.items()}
+
+
+def uncovered(module: str, request: Any) -> Iterator[str]:
+    """What a module changes in a family that docs/api_coverage.md does not name it for."""
+    operation = find(request.method, request.path)
+    here = f"{request.method} {operation.path}" if operation else ""
+    if operation is None or request.method == "GET" or here in SESSION:
+        return
+    if not any(module in covered()[family] for family in operation.families):
+        families = ", ".join(sorted(operation.families))
+        yield f"{here}: tools/api_coverage.yml does not say that {module} covers any of {families}"
 
 
 def problems(request: Any, reply: Any) -> Iterator[str]:

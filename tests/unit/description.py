@@ -43,6 +43,7 @@ class Operation:
     bodies: List[Any] = field(default_factory=list)
     answers: List[Any] = field(default_factory=list)
     required: set = field(default_factory=set)
+    families: set = field(default_factory=set)
 
     def matches(self, path: str) -> bool:
         return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", self.path), path) is not None
@@ -92,6 +93,7 @@ def _read_typed(at: Any) -> None:
                     }
                 )
         operation = at(text["method"], text["url"])
+        operation.families.add(source.parent.name)
         operation.query |= set(re.findall(r'params\["([^"]+)"\] =', ast.unparse(make).replace("'", '"')))
         try:
             module = importlib.import_module(f"{typed.__name__}.api.{source.parent.name}.{source.stem}")
@@ -115,6 +117,7 @@ def _read_newest(at: Any) -> None:
             if sent is None:
                 continue
             operation = at(sent.group(1), sent.group(2))
+            operation.families.add(source.stem)
             hints = {argument.arg: _of_annotation(argument.annotation) for argument in call.args.args[1:]}
             for kind, names in re.findall(r"__(params|options|files)(?:_\w+)? = (\{.*?\})", text):
                 given = set(re.findall(r"'([^']+)':", names))

@@ -73,6 +73,16 @@ def test_the_check_has_teeth(request_of, lines):
     assert ask(**request_of) == lines
 
 
+def test_coverage_has_teeth():
+    write = Request("POST", "/jobs", "", {}, b"")
+    assert list(conformance.uncovered("team", write)) == [
+        "POST /jobs: tools/api_coverage.yml does not say that team covers any of jobs"
+    ]
+    assert not list(conformance.uncovered("job", write))
+    assert not list(conformance.uncovered("team", write._replace(method="GET")))
+    assert not list(conformance.uncovered("team", write._replace(path="/users/login")))
+
+
 def test_recorded_answers_are_used():
     told = [one for one in description.operations() if description.recorded(one)]
     assert len(told) > 100 and len(description.operations()) > 600

@@ -7,22 +7,24 @@ from __future__ import annotations
 from typing import Any, Iterator, List, Tuple
 
 import pytest
-from ansible_collections.fieldops.mattermost.tests.unit.conformance import problems
+from ansible_collections.fieldops.mattermost.tests.unit.conformance import problems, uncovered
 from ansible_collections.fieldops.mattermost.tests.unit.fake_server import FakeServer, Request
 
 
 @pytest.fixture(autouse=True)
-def described(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def described(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
     """Note what is asked and answered, and judge it when the test is over."""
     exchanges: List[Tuple[Request, Any]] = []
     answer = FakeServer.answer
 
-    def noted(self: FakeServer, request: Request) -> Any:
-        reply = answer(self, request)
-        exchanges.append((request, reply))
+    def noted(self: FakeServer, asked: Request) -> Any:
+        reply = answer(self, asked)
+        exchanges.append((asked, reply))
         return reply
 
     monkeypatch.setattr(FakeServer, "answer", noted)
     yield
-    found = sorted({line for request, reply in exchanges for line in problems(request, reply)})
-    assert not found, "\n".join(found)
+    found = {line for asked, reply in exchanges for line in problems(asked, reply)}
+    module = request.path.stem[len("test_") :]
+    found |= {line for asked, _reply in exchanges for line in uncovered(module, asked)}
+    assert not found, "\n".join(sorted(found))
