@@ -171,6 +171,10 @@ def route_problems(routes: list[Any]) -> list[str]:
             problems.append(f"{label} leads over {via!r}; give the gateway's address.")
         elif ipaddress.ip_address(via).version != network.version:
             problems.append(f"{label} leads over {via}, which is of the other address family.")
+        elif ipaddress.ip_address(via).is_link_local:
+            problems.append(
+                f"{label} leads over {via}, which is good on one link only; give an address of the network."
+            )
         elif ipaddress.ip_address(via) in network:
             problems.append(f"{label} leads over {via}, which lies behind it.")
         if network in seen:

@@ -98,7 +98,7 @@ def main(version: str) -> None:
                 raise TypeError(f"{key} is no {kind.__name__}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         sys.exit(f"cannot load the configuration: {error!r}")
-    host, _, port = config["ListenAddress"].rpartition(":")
+    host, _colon, port = config["ListenAddress"].rpartition(":")
     server = ThreadingHTTPServer((host, int(port)), _handler(version, targets(config)))
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     print(f"Server is listening on {config['ListenAddress']}", flush=True)

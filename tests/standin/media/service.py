@@ -97,11 +97,11 @@ class Service:
 
     def caller(self, authorization: str) -> str:
         """The client's name; empty for the administrator."""
-        kind, _, value = authorization.partition(" ")
+        kind, _space, value = authorization.partition(" ")
         if kind == "Bearer" and value in self.clients.tokens:
             return self.clients.tokens[value]
         if kind == "Basic":
-            client, _, key = base64.b64decode(value).decode().partition(":")
+            client, _colon, key = base64.b64decode(value).decode().partition(":")
             if self.security.get("enable_admin") and key == self.security.get("admin_secret_key"):
                 return ""
             if self.clients.known(client, key):
@@ -138,7 +138,7 @@ class Service:
 
     def serve(self) -> None:
         http = self.config["api"]["http"]
-        host, _, port = http["listen_address"].rpartition(":")
+        host, _colon, port = http["listen_address"].rpartition(":")
         server = _Server((host.strip("[]"), int(port)), _handler(self))
         tls = http.get("tls", {})
         if tls.get("enable"):

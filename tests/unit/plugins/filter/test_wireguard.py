@@ -157,6 +157,7 @@ def test_a_rehearsal_does_without_keys_that_are_not_made_yet() -> None:
         ([{"to": "10.31.0.1/16", "via": "10.20.0.5"}], ["which has bits set beyond its prefix; write 10.31.0.0/16"]),
         ([{"to": "10.31.0.0/16", "via": "gateway"}], ["leads over 'gateway'; give the gateway's address."]),
         ([{"to": "10.31.0.0/16", "via": "fd01::1"}], ["leads over fd01::1, which is of the other address family."]),
+        ([{"to": "fd00::/64", "via": "fe80::1"}], ["leads over fe80::1, which is good on one link only"]),
         ([{"to": "10.31.0.0/16", "via": "10.31.0.1"}], ["leads over 10.31.0.1, which lies behind it."]),
         (
             [{"to": "10.31.0.7", "via": "10.20.0.5"}, {"to": "10.31.0.7/32", "via": "10.20.0.6"}],
