@@ -91,8 +91,8 @@ REMEDIES: Dict[str, str] = {
         "The password is not the one that the invitation was issued with, or the invitation is damaged."
     ),
     "api.roles.patch_roles.not_allowed_permission.error": (
-        "Some permissions cannot be given or taken by anybody, manage_system and manage_roles foremost; older unlicensed "
-        "servers let few others be changed."
+        "Some permissions cannot be given or taken by anybody, manage_system and manage_roles foremost; very old servers "
+        "without a licence let few others be changed."
     ),
     "api.team.demote_user_to_guest.disabled.error": "Set GuestAccountsSettings.Enable to true with the settings module.",
     "api.team.invite_guests_to_channels.disabled.error": "Get a licence with guest accounts: Professional or higher.",
@@ -145,10 +145,18 @@ REMEDIES: Dict[str, str] = {
         "The server prepares its permissions after the first start. Try again in a minute."
     ),
     "app.team.get_member.missing.app_error": "Only members of the team can be in its channels. Add it to the team first.",
+    "app.user.save.email_exists.app_error": "Another account has this e-mail address.",
+    "app.user.save.username_exists.app_error": "Another account has this user name, perhaps one that is hidden from you.",
     "app.user_access_token.disabled": "Set ServiceSettings.EnableUserAccessTokens to true with the settings module.",
     "ent.cluster.save_config.error": (
         "ClusterSettings.ReadOnlyConfig makes the configuration read-only while the server runs. "
         "Give config_path, so that the file is written and reloaded."
+    ),
+    "store.sql_channel.save_channel.exists.app_error": (
+        "A channel of this name exists that the account may not see, perhaps a private one. Use a system administrator's."
+    ),
+    "store.sql_team.save_team.existing.app_error": (
+        "A team of this name exists that the account may not see. Use a system administrator's."
     ),
     "mfa.validate_token.authenticate.app_error": (
         "The account uses multi-factor authentication. Give the code that is valid now as mfa_code."

@@ -206,6 +206,8 @@ def test_role(bring: Bring, run_module: Callable[..., Dict[str, Any]], to: Dict[
     assert "create_team" not in changed["permissions"]
     whole = [*changed["permissions"], "create_team"]
     assert bring("role", **role, permissions=whole)["role"]["permissions"] == sorted(whole)
+    members = bring("role", **to, name="team_user", remove_permissions=["create_private_channel"])["role"]
+    assert "create_private_channel" not in members["permissions"]
     assert "no server lets manage_system" in run_module("role", **role, add_permissions=["manage_system"])["msg"]
     refused = run_module("role", **to, name="team_guest", add_permissions=["create_emojis"])
     assert refused["status"] == 501 and "It needs a licence" in refused["msg"]

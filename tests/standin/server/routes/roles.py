@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
-"""Roles. An unlicensed server lets few of their permissions be changed, a licensed one nearly all."""
+"""Roles. Nearly all of their permissions can be changed, those of guests with a licence only."""
 
 from __future__ import annotations
 
@@ -14,23 +14,6 @@ from server.router import ADMIN, Route
 
 if TYPE_CHECKING:
     from server.app import App
-
-# What an unlicensed server lets be added to or taken from a role.
-_FREE = {
-    "create_team",
-    "edit_post",
-    "manage_webhooks",
-    "manage_incoming_webhooks",
-    "manage_outgoing_webhooks",
-    "manage_slash_commands",
-    "manage_oauth",
-    "manage_emojis",
-    "create_emojis",
-    "delete_emojis",
-    "delete_others_emojis",
-    "manage_system_wide_oauth",
-}
-
 
 # What no server lets be added to or taken from a role.
 _NEVER = {
@@ -80,10 +63,6 @@ def patch(app: App, request: Request) -> dict[str, Any]:
 
 
 def _check_change(app: App, role: Row, changed: set[str]) -> None:
-    if not app.licence.licensed:
-        if not changed <= _FREE:
-            raise ApiError("api.roles.patch_roles.not_allowed_permission.error")
-        return
     if changed & _NEVER:
         detail = "Cannot add or remove permission: " + min(changed & _NEVER)
         raise ApiError("api.roles.patch_roles.not_allowed_permission.error", detail)
