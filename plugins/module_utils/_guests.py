@@ -8,6 +8,7 @@ PRIVATE to the collection: other code must not import it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 from urllib.parse import quote
 
@@ -27,10 +28,11 @@ def memberships(client: Client, user: Fields) -> Tuple[Dict[str, str], Dict[str,
     """The teams an account is in, and the channels in them (TEAM:CHANNEL), with their ids; direct messages do not count."""
     name, user_id = user["username"], user["id"]
     if client.local:
-        found_teams = [team for team in client.pages("/teams", tried="list the teams") if _is_in(client, team, name)]
+        listed: List[Fields] = list(client.pages("/teams", tried="list the teams"))
     else:
-        found_teams = client.get(f"/users/{user_id}/teams", tried=f"list the teams of {name}") or []
-    teams = {team["name"]: team["id"] for team in found_teams if not team["delete_at"]}
+        listed = client.get(f"/users/{user_id}/teams", tried=f"list the teams of {name}") or []
+    found = [team for team in listed if not team["delete_at"]]
+    teams = {team["name"]: team["id"] for team in found if not client.local or _is_in(client, team, name)}
     channels: Dict[str, str] = {}
     for team_name, team_id in teams.items():
         for channel in _channels(client, team_id, user):
@@ -47,7 +49,8 @@ def _is_in(client: Client, team: Fields, name: str) -> bool:
 def _channels(client: Client, team_id: str, user: Fields) -> List[Fields]:
     tried, user_id = f"list the channels of {user['username']}", user["id"]
     if not client.local:
-        listed = client.get(f"/users/{user_id}/teams/{team_id}/channels", tried=tried) or []
+        # The server answers 404 when there is none.
+        listed: Any = client.find(f"/users/{user_id}/teams/{team_id}/channels", tried=tried) or []
         return [channel for channel in listed if channel["team_id"] == team_id]
     found = []
     for kind in ("", "/private"):
@@ -92,7 +95,7 @@ class Guest:
             self._check_account(raw)
             self._check_server()
         for channel in channels or []:
-            self._check_channel(channel)
+            _lookup.foreseen(partial(_lookup.channel_of, self.client, channel), self.warnings, lenient=self.check_mode)
         return {
             "username": self.name,
             "email": self.params["email"],
@@ -132,14 +135,6 @@ class Guest:
         if self.client.client_config.get("EnableGuestAccounts") == "false":
             message = f"{tried}guest accounts are switched off. {REMEDIES[_SWITCHED_OFF]}"
             raise MattermostError(message, status=501, error_id=_SWITCHED_OFF)
-
-    def _check_channel(self, address: str) -> None:
-        try:
-            _lookup.channel_of(self.client, address)
-        except MattermostError as error:
-            if not self.check_mode or error.status:
-                raise
-            self.warnings.append(f"{error.message} An earlier task may create it, so the check goes on.")
 
     def create(self) -> Fields:
         """Create the account and make it a guest before it is anywhere; if that fails, it must not stay as a member."""

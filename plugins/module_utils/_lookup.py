@@ -8,7 +8,7 @@ PRIVATE to the collection: other code must not import it.
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, Callable, Dict, List, Optional
 from urllib.parse import quote
 
 from ._client import Client
@@ -49,6 +49,17 @@ def user(client: Client, name: str) -> Fields:
 def username(client: Client, user_id: str) -> str:
     """The user name of an account."""
     return str(_found(client, f"/users/{user_id}", f"account with the identifier {user_id}")["username"])
+
+
+def foreseen(look: Callable[[], Fields], warnings: List[str], *, lenient: bool) -> Optional[Fields]:
+    """What is looked up. If lenient, as in check mode, None where there is none yet, and a warning."""
+    try:
+        return look()
+    except MattermostError as error:
+        if not lenient or error.status:
+            raise
+        warnings.append(f"{error.message} An earlier task may create it, so the check goes on.")
+        return None
 
 
 def _part(name: str) -> str:

@@ -8,11 +8,11 @@ PRIVATE to the collection: other code must not import it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Dict, List, Mapping, Optional
 
 from . import _lookup
 from ._client import Client
-from ._errors import MattermostError
 
 MEMBER_OPTIONS: Dict[str, Dict[str, Any]] = {
     "members": {"type": "list", "elements": "str"},
@@ -53,18 +53,10 @@ class Members:
         if self.given is None:
             return None
         for name in sorted(set(self.given) - set(self._ids)):
-            self._check(name)
+            # Before anything is changed.
+            _lookup.foreseen(partial(_lookup.user, self.client, name), self.warnings, lenient=self.check_mode)
         keep = self._remote if self.exclusive else list(self._ids)
         return sorted({*self.given, *keep})
-
-    def _check(self, name: str) -> None:
-        """Whether there is such an account, before anything is changed; in check mode an earlier task may make it."""
-        try:
-            _lookup.user(self.client, name)
-        except MattermostError as error:
-            if not self.check_mode or error.status:
-                raise
-            self.warnings.append(f"{error.message} An earlier task may create it, so the check goes on.")
 
     def bring(self, place_id: str, title: str) -> None:
         """Add who is missing, and take away who must not be there."""

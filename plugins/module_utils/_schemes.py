@@ -8,6 +8,7 @@ PRIVATE to the collection: other code must not import it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Dict, List, Mapping, Optional
 
 from . import _lookup, _permissions
@@ -83,7 +84,7 @@ class Scheme:
             _permissions.check(self.client, role, self.roles[kind])
         for kind in ("teams", "channels"):
             for name in self.params[kind] or []:
-                self._check_place(kind, name)
+                _lookup.foreseen(partial(self._place, kind, name), self.warnings, lenient=self.check_mode)
         lost = sorted(set(self._places.get("channels", {})) - set(self.params["channels"] or []))
         if self.params["channels"] is not None and lost:
             raise MattermostError(
@@ -119,14 +120,6 @@ class Scheme:
             message = f"Cannot manage the {self.title}: the server has no licence for schemes."
             remedy = "It needs a licence: Professional or higher."
             raise MattermostError(f"{message} {remedy}", status=501, error_id=_NO_LICENCE)
-
-    def _check_place(self, kind: str, name: str) -> None:
-        try:
-            self._place(kind, name)
-        except MattermostError as error:
-            if not self.check_mode or error.status:
-                raise
-            self.warnings.append(f"{error.message} An earlier task may create it, so the check goes on.")
 
     def _place(self, kind: str, name: str) -> Fields:
         return (_lookup.team if kind == "teams" else _lookup.channel_of)(self.client, name)

@@ -104,13 +104,13 @@ access_token:
       returned: when it was created
 """
 
+from functools import partial
 from typing import Any, Dict, List, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fieldops.mattermost.plugins.module_utils import _lookup
 from ansible_collections.fieldops.mattermost.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.fieldops.mattermost.plugins.module_utils._client import Client
-from ansible_collections.fieldops.mattermost.plugins.module_utils._errors import MattermostError
 from ansible_collections.fieldops.mattermost.plugins.module_utils._module import run_module
 from ansible_collections.fieldops.mattermost.plugins.module_utils._resource import bring
 
@@ -132,20 +132,14 @@ class AccessToken:
         self.name = params["username"].lower()
         self.title = f"access token {params['description']} of {self.name}"
         self.check_mode = check_mode
+        self.warnings: List[str] = []
         self.found: List[Dict[str, Any]] = []
-
-    def _account(self) -> Optional[Dict[str, Any]]:
-        """Its account; without it there is no token to revoke, and in check mode an earlier task may make it."""
-        try:
-            return _lookup.user(self.client, self.name)
-        except MattermostError as error:
-            if error.status or not (self.check_mode or self.params["state"] == "absent"):
-                raise
-            return None
 
     def read(self) -> Optional[Dict[str, Any]]:
         """The token as it is shown; an enabled one, if there are several."""
-        account = self._account()
+        absent, look = self.params["state"] == "absent", partial(_lookup.user, self.client, self.name)
+        # Without its account there is no token to revoke either.
+        account = _lookup.foreseen(look, [] if absent else self.warnings, lenient=absent or self.check_mode)
         if account is None:
             return None
         path, needs = f"/users/{account['id']}/tokens", "read_user_access_token"
@@ -188,6 +182,8 @@ def run(module: AnsibleModule, client: Client) -> Dict[str, Any]:
     """Compare, change, and tell what was done."""
     token = AccessToken(client, module.params, check_mode=module.check_mode)
     outcome = bring(token, present=module.params["state"] == "present", check_mode=module.check_mode)
+    for warning in token.warnings:
+        module.warn(warning)
     outcome.after = {name: value for name, value in outcome.after.items() if name != "token"}
     return outcome.result("access_token")
 

@@ -63,7 +63,7 @@ options:
     choices: [public, private]
   members:
     description:
-      - User names of accounts that are in the channel. They must be in the team. Others stay, see O(members_exclusive).
+      - User names of accounts of the team that are in the channel. Others stay, see O(members_exclusive).
     type: list
     elements: str
   members_exclusive:
@@ -118,6 +118,7 @@ channel:
 """
 
 import re
+from functools import partial
 from typing import Any, Dict, Optional
 
 from ansible.module_utils.basic import AnsibleModule
@@ -158,7 +159,10 @@ class Channel:
 
     def read(self) -> Optional[Dict[str, Any]]:
         """The channel as it is shown; who is in it only if that is asked for."""
-        team = self._team()
+        absent, members = self.params["state"] == "absent", self.members
+        look = partial(_lookup.team, self.client, self.params["team"])
+        # Where there is no team, there is no channel to remove either.
+        team = _lookup.foreseen(look, [] if absent else members.warnings, lenient=absent or members.check_mode)
         if team is None:
             return None
         path = f"/teams/{team['id']}/channels/name/{self.params['name']}"
@@ -168,18 +172,9 @@ class Channel:
         shown = {"team": self.params["team"], **{name: raw[name] for name in ("id", "name", *TEXTS)}}
         shown["type"] = next((name for name, kind in TYPES.items() if kind == raw["type"]), raw["type"])
         shown.update(shared=bool(raw.get("shared")), active=not raw["delete_at"])
-        if self.members.given is not None:
-            shown["members"] = self.members.read(raw["id"])
+        if members.given is not None:
+            shown["members"] = members.read(raw["id"])
         return shown
-
-    def _team(self) -> Optional[Dict[str, Any]]:
-        """Its team; where there is none, there is no channel to remove, and in check mode one that may be made."""
-        try:
-            return _lookup.team(self.client, self.params["team"])
-        except MattermostError as error:
-            if error.status or not (self.members.check_mode or self.params["state"] == "absent"):
-                raise
-            return None
 
     def wanted(self) -> Dict[str, Any]:
         """What is asked for."""

@@ -58,18 +58,18 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Let members neither create teams nor public channels
+- name: Let members create no teams
   fieldops.mattermost.role:
     url: https://chat.example.org
     token: "{{ vault_token }}"
     name: system_user
     remove_permissions: [create_team]
 
-- name: Let the administrators of teams share channels with connected servers
+- name: Let system managers connect servers and share channels
   fieldops.mattermost.role:
     socket_path: /run/mattermost/local.socket
-    name: team_admin
-    add_permissions: [manage_shared_channels]
+    name: system_manager
+    add_permissions: [manage_secure_connections, manage_shared_channels]
 """
 
 RETURN = r"""

@@ -56,7 +56,13 @@ class Guests(Places):
 
     def joined(self, user_id, team_id):
         direct = {"id": "d1", "name": "a__b", "team_id": ""}
-        return lambda request: [direct, *[o for o in self.where(user_id, self.channels) if o["team_id"] == team_id]]
+        missing = error(404, "app.channel.get_channels.not_found.app_error")
+
+        def answer(request):
+            found = [one for one in self.where(user_id, self.channels) if one["team_id"] == team_id]
+            return [direct, *found] if found else missing
+
+        return answer
 
     def one(self, user_id, channel_id):
         missing = error(404, "app.channel.get_member.missing.app_error")
@@ -157,6 +163,14 @@ def test_moved(run, server, guests):
         "DELETE /channels/c-ops-plans/members/u-gina",
     ]
     assert run(channels=[])["guest"]["teams"] == []
+
+
+def test_in_a_team_without_a_channel(run, server, guests):
+    guests.account(roles="system_guest")
+    guests.team("old", delete_at=5)
+    guests.put("u-gina", "t-intel")
+    assert run(channels=["ops:plans"])["guest"]["teams"] == ["ops"]
+    assert "DELETE /teams/t-intel/members/u-gina" in server.writes
 
 
 def test_brought_back(run, server, guests):
