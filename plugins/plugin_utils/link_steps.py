@@ -75,7 +75,7 @@ class Steps:
                 self._together(connection, self.given["heard"][connection["peer"]])
             else:
                 self._apart(connection)
-        self.result["unshare"] = self._unshare()
+        self.result["unshare"] = self._unshare() + self._left_over()
         return self.result
 
     def _gone(self, peer: str) -> None:
@@ -178,6 +178,19 @@ class Steps:
                     departs = not one["home"] and (stray or name in self.result["leave"])
                     found.append({**_address(one, name), "departs": departs})
         return found
+
+    def _left_over(self) -> list[dict[str, Any]]:
+        """Channels that are to be shared no more, and are still marked as shared, though no connection has them."""
+        linked = {one["channel_id"] for row in self.rows.values() for one in row["channels"]}
+        marked = {(row["team"], row["name"]) for row in self.given["here"] if row["shared"] and row["id"] not in linked}
+        peers = [connection["peer"] for connection in self.part["connections"]]
+        homed = [(row, (peers or [""])[0], False) for row in self.part["channels"]]
+        arrived = [(row, row["home"], True) for row in self.part["arrivals"]]
+        return [
+            {"team": row["team"], "channel": row["name"], "connection": connection, "departs": departs}
+            for row, connection, departs in homed + arrived
+            if row["state"] == "absent" and (row["team"], row["name"]) in marked
+        ]
 
 
 def _key(one: Mapping[str, Any]) -> tuple[bool, str]:

@@ -93,6 +93,7 @@ JOINT, ARRIVED = link("joint-ops", "operations"), link("bulletins", "operations"
 def context(given: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {
         "heard": {},
+        "here": [],
         "partners": [partner["name"] for partner in given["partners"]],
         "channels": given["channels"],
         "exchange_dir": "",
@@ -251,6 +252,18 @@ class TestTakeDown:
         }
         assert steps([row("bravo", link("by-hand", "operations"))], given=ended) == {}
 
+    def test_what_an_earlier_end_left_marked_as_shared(self) -> None:
+        here = [known(shared=True), known("bulletins", shared=True), known("by-hand", shared=True)]
+        left = {
+            "unshare": [
+                {"team": "operations", "channel": "joint-ops", "connection": "bravo", "departs": False},
+                {"team": "operations", "channel": "bulletins", "connection": "bravo", "departs": True},
+            ]
+        }
+        assert steps([], given=table(bravo="absent"), here=here) == left
+        assert steps([], given=table(bravo="absent"), here=[known()]) == {}
+        assert "unshare" not in steps([], here=here)
+
     def test_a_half_that_begins_anew_keeps_its_channels(self) -> None:
         found = steps([row("bravo", JOINT, ARRIVED)], heard={"bravo": heard()})
         assert [one["departs"] for one in found["unshare"]] == [False, False]
@@ -305,7 +318,7 @@ def facts(**changes: Any) -> dict[str, Any]:
 
 def known(name: str = "joint-ops", **changes: Any) -> dict[str, Any]:
     """A channel as the module channel_info tells it."""
-    flags = {"default": False, "group_constrained": False, "policy_enforced": False, "active": True}
+    flags = {"default": False, "group_constrained": False, "policy_enforced": False, "active": True, "shared": False}
     return {"team": "operations", "name": name, "id": f"id-{name}", **flags, **changes}
 
 
