@@ -184,12 +184,12 @@ class Steps:
         linked = {one["channel_id"] for row in self.rows.values() for one in row["channels"]}
         marked = {(row["team"], row["name"]) for row in self.given["here"] if row["shared"] and row["id"] not in linked}
         peers = [connection["peer"] for connection in self.part["connections"]]
-        homed = [(row, (peers or [""])[0], False) for row in self.part["channels"]]
-        arrived = [(row, row["home"], True) for row in self.part["arrivals"]]
+        homed = [(row, row["shares"], (peers or [""])[0], False) for row in self.part["channels"]]
+        arrived = [(row, [row], row["home"], True) for row in self.part["arrivals"]]
         return [
             {"team": row["team"], "channel": row["name"], "connection": connection, "departs": departs}
-            for row, connection, departs in homed + arrived
-            if row["state"] == "absent" and (row["team"], row["name"]) in marked
+            for row, uses, connection, departs in homed + arrived
+            if (row["team"], row["name"]) in marked and all(use["state"] == "absent" for use in uses)
         ]
 
 
