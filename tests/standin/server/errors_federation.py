@@ -35,6 +35,34 @@ FEDERATION: dict[str, tuple[int, str]] = {
         400,
         "Cannot generate invite code for a confirmed cluster",
     ),
+    # shared channels
+    "api.command_share.service_disabled": (400, "Shared Channels Service is disabled."),
+    "api.command_share.share_channel.error": (400, "Cannot share this channel: {error}"),
+    "api.command_share.channel_invite.error": (500, "Error inviting `{name}` to this channel: {error}"),
+    "api.command_share.channel_invite_not_home.error": (
+        400,
+        "Cannot invite secure connection to a shared channel originating somewhere else.",
+    ),
+    "api.command_share.channel_remote_id_not_exists": (
+        500,
+        "Shared channel secure connection `{id}` does not exist for this channel.",
+    ),
+    "api.command_share.fetch_remote_status.error": (500, "Could not fetch status for secure connections: {error}."),
+    "api.shared_channel.get_shared_channel_remotes_error": (500, "Could not fetch shared channel remotes"),
+    # uploads
+    "api.upload.create.upload_channel_not_shared_with_remote.app_error": (
+        400,
+        "Failed to upload file. Upload channel is not shared with remote.",
+    ),
+    "api.upload.create.upload_too_large.app_error": (413, "Unable to upload file. File is too large."),
+    "api.upload.invalid_type_for_shared_channel.app_error": (
+        400,
+        "Failed to upload file. Upload channel is not shared with remote.",
+    ),
+    "api.upload.upload_data.invalid_content_length": (400, "Invalid Content-Length."),
+    "app.upload.get.app_error": (404, "Failed to get upload."),
+    "api.user.upload_profile_user.too_large.app_error": (413, "Unable to upload profile image. File is too large."),
+    "api.user.upload_profile_user.no_file.app_error": (400, "No file under 'image' in request."),
     "model.cluster.is_valid.id.app_error": (400, "Invalid Id."),
     "model.cluster.is_valid.name.app_error": (400, "ClusterName must be set."),
 }

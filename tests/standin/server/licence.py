@@ -125,7 +125,7 @@ class Licence:
         """Put a licence file in force; ApiError says what is wrong with it."""
         licence = unpack(content)
         store = self._app.store
-        count = store.count("users", "deleteat = 0 AND id NOT IN (SELECT userid FROM bots)")
+        count = store.count("users", "deleteat = 0 AND remoteid = '' AND id NOT IN (SELECT userid FROM bots)")
         users = licence["features"]["users"]
         if count > users:
             raise ApiError("api.license.add_license.unique_users.app_error", users=users, count=count)

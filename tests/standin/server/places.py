@@ -70,8 +70,7 @@ def show_channel(app: App, channel: Row) -> dict[str, Any]:
     shown = {name: channel[name] for name in _CHANNEL_FIELDS}
     shown.update(dict.fromkeys(("props", "shared", "policy_id")), extra_update_at=0)
     shown.update({name: channel.get(name) or None for name in ("scheme_id", "group_constrained")})
-    if channel["type"] == "D":
-        shown["shared"] = False
+    shown["shared"] = False if channel["type"] == "D" else channel.get("shared")
     if app.release.is_11:
         policy = app.store.get("accesscontrolpolicies", id=channel["id"]) if channel["type"] == "P" else None
         shown.update(banner_info=None, policy_enforced=policy is not None)
@@ -183,7 +182,7 @@ def leave_team(app: App, team: Row, user_id: str) -> None:
         app.store.delete("channelmembers", channel_id=channel["id"], user_id=user_id)
 
 
-def join_channel(app: App, channel: Row, user: Row, *, admin: bool, by: Row | None = None) -> Row:
+def join_channel(app: App, channel: Row, user: Row, *, admin: bool, by: Row | None = None, quiet: bool = False) -> Row:
     known = app.store.get("channelmembers", channel_id=channel["id"], user_id=user["id"])
     if known is not None:
         return known
@@ -192,6 +191,8 @@ def join_channel(app: App, channel: Row, user: Row, *, admin: bool, by: Row | No
     guest = is_guest(user)
     member.update(dict.fromkeys(zero, 0), last_update_at=now(), scheme_admin=admin, scheme_guest=guest)
     app.store.save("channelmembers", member)
+    if quiet:
+        return member
     name, how = user["username"], " as guest" if guest else ""
     if by is None or by["id"] == user["id"]:
         system_post(app, channel, user, "system_join_channel", f"{name} joined the channel{how}.", {"username": name})
@@ -231,9 +232,11 @@ def add_post(app: App, channel: Row, fields: dict[str, Any]) -> Row:
         "props": {},
         "hashtags": "",
         "file_ids": [],
+        "remote_id": "",
         **fields,
     }
     app.store.insert("posts", post)
+    app.federation.changed(channel["id"])
     counted = 0 if post["type"] in _NOT_COUNTED else 1
     app.store.add(
         "channels", channel, total_msg_count=counted, total_msg_count_root=counted if not post["root_id"] else 0

@@ -18,6 +18,7 @@ _TYPES = {
     "ms": "BIGINT NOT NULL DEFAULT 0",
     "int": "INTEGER NOT NULL DEFAULT 0",
     "bool": "BOOLEAN NOT NULL DEFAULT FALSE",
+    "maybe": "BOOLEAN",
     "json": "JSONB NOT NULL DEFAULT '{}'",
 }
 _STAMPS = "create_at:ms update_at:ms delete_at:ms"
@@ -28,7 +29,8 @@ _TABLES = {
         "id",
         f"id:id {_STAMPS} username:name password:text auth_data:text auth_service:name email:name nickname:name "
         "first_name:name last_name:name position:name roles:text notify_props:json props:json timezone:json "
-        "last_password_update:ms failed_attempts:int locale:name mfa_active:bool mfa_secret:text email_verified:bool",
+        "last_password_update:ms failed_attempts:int locale:name mfa_active:bool mfa_secret:text email_verified:bool "
+        "remote_id:id",
     ),
     "sessions": (
         "id",
@@ -50,7 +52,7 @@ _TABLES = {
         "id",
         f"id:id {_STAMPS} team_id:id type:name display_name:name name:name header:text purpose:text last_post_at:ms "
         "total_msg_count:int total_msg_count_root:int last_root_post_at:ms creator_id:id scheme_id:id "
-        "group_constrained:bool",
+        "group_constrained:bool shared:maybe",
     ),
     "channelmembers": (
         "channel_id user_id",
@@ -60,16 +62,16 @@ _TABLES = {
     "posts": (
         "id",
         f"id:id {_STAMPS} edit_at:ms is_pinned:bool user_id:id channel_id:id root_id:id original_id:id message:text "
-        "type:name props:json hashtags:text file_ids:json",
+        "type:name props:json hashtags:text file_ids:json remote_id:id",
     ),
     "reactions": (
         "user_id post_id emoji_name",
-        f"user_id:id post_id:id emoji_name:name {_STAMPS} channel_id:id",
+        f"user_id:id post_id:id emoji_name:name {_STAMPS} channel_id:id remote_id:id",
     ),
     "fileinfo": (
         "id",
         f"id:id user_id:id post_id:id channel_id:id {_STAMPS} path:text name:text extension:name size:ms "
-        "mime_type:name",
+        "mime_type:name remote_id:id",
     ),
     "preferences": ("user_id category name", "user_id:id category:name name:name value:text"),
     "roles": (
@@ -129,6 +131,11 @@ _TABLES = {
     ),
     "sharedchannelusers": ("id", "id:id user_id:id channel_id:id remote_id:id create_at:ms last_sync_at:ms"),
     "sharedchannelattachments": ("id", "id:id file_id:id remote_id:id create_at:ms last_sync_at:ms"),
+    "uploadsessions": (
+        "id",
+        "id:id type:name create_at:ms user_id:id channel_id:id filename:text path:text file_size:ms file_offset:ms "
+        "remote_id:id req_file_id:id",
+    ),
     "audits": ("id", "id:id create_at:ms user_id:id action:text extra_info:text ip_address:name session_id:id"),
 }
 _UNIQUE = {

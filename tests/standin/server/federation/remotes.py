@@ -124,7 +124,7 @@ def is_confirmed(row: Row) -> bool:
 
 
 def is_online(row: Row) -> bool:
-    return row["last_ping_at"] > now() - OFFLINE_AFTER_MS
+    return bool(row["last_ping_at"] > now() - OFFLINE_AFTER_MS)
 
 
 def shown_url(row: Row) -> str:

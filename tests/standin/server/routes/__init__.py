@@ -21,10 +21,12 @@ from server.routes import (
     peers,
     plugins,
     posts,
+    reactions,
     remoteclusters,
     retention,
     roles,
     schemes,
+    sharedchannels,
     system,
     teams,
     tokens,
@@ -42,6 +44,7 @@ def all_routes(release: Release) -> list[Route]:
         teams,
         channels,
         posts,
+        reactions,
         files,
         bots,
         plugins,
@@ -55,5 +58,6 @@ def all_routes(release: Release) -> list[Route]:
         compliance,
         remoteclusters,
         peers,
+        sharedchannels,
     )
     return [route for family in families for route in family.ROUTES] + gates.routes(release)

@@ -83,7 +83,7 @@ def _save(app: App, request: Request, channel: Row, name: str, data: bytes) -> R
 
 def show_file(info: Row) -> dict[str, Any]:
     shown = {name: info[name] for name in _SHOWN if name != "post_id" or info["post_id"]}
-    return {**shown, "mini_preview": None, "remote_id": "", "archived": False}
+    return {**shown, "mini_preview": None, "remote_id": info.get("remote_id", ""), "archived": False}
 
 
 def read(app: App, request: Request) -> Answer:

@@ -14,13 +14,11 @@ from server.router import ADMIN, SESSION, Route
 if TYPE_CHECKING:
     from server.app import App
 
-_REMOTE = "api.remote_cluster.service_not_enabled.app_error"
 _LDAP = "api.ldap_groups.license_error"
 _OAUTH = "api.context.outgoing_oauth_connection.not_available.configuration_disabled"
 
 # (methods, path, refusal): administrators are refused so, others with 403
 _GATES = [
-    ("GET", "/sharedchannels/{team_id}", _REMOTE),
     ("GET", "/channels/{channel_id}/moderations", "api.channel.get_channel_moderations.license.error"),
     ("PUT", "/channels/{channel_id}/moderations/patch", "api.channel.patch_channel_moderations.license.error"),
     ("GET", "/saml/metadata", "api.admin.saml.not_available.app_error"),

@@ -9,13 +9,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from server.database import Row
-from server.errors import ApiError, invalid_body
-from server.federation import remotes
+from server.errors import ApiError, invalid_body, invalid_url
+from server.federation import attachments, remotes
 from server.federation.invitation import Invitation
 from server.federation.service import INVITATION_MS, Refused
 from server.federation.wire import ID, TOKEN, frame_problem
 from server.http import Answer, Request
 from server.ids import now
+from server.multipart import is_multipart, parse
 from server.router import OPEN, Route, ok
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def require_peer(app: App, request: Request) -> str:
     """The identifier of the connection that calls."""
-    token, remote_id = request.headers.get(TOKEN, ""), request.headers.get(ID, "")
+    token, remote_id = str(request.headers.get(TOKEN, "")), str(request.headers.get(ID, ""))
     if not token or not app.licence.has("remote_cluster"):
         raise ApiError("api.context.session_expired.app_error")
     if not remote_id:
@@ -79,8 +80,42 @@ def confirm(app: App, request: Request) -> Answer:
     return ok()
 
 
+def upload(app: App, request: Request) -> Any:
+    """The bytes of a file for which a session was asked."""
+    remote_id = require_peer(app, request)
+    if not app.config("FileSettings.EnableFileAttachments"):
+        raise ApiError("api.file.attachments.disabled.app_error", status=501)
+    session = app.store.get(attachments.SESSIONS, id=request.params["upload_id"])
+    if session is None:
+        raise ApiError("app.upload.get.app_error")
+    if session["remote_id"] != remote_id:
+        raise ApiError("api.context.remote_id_mismatch.app_error")
+    if session["type"] == "import" and app.release.is_11:
+        raise ApiError("api.remote_cluster.import_not_allowed.app_error")
+    return attachments.take(app, session, request.body) or Answer(None, 204, raw=b"")
+
+
+def image(app: App, request: Request) -> Answer:
+    """The profile image of one of the caller's accounts; kept, and shown nowhere."""
+    remote_id = require_peer(app, request)
+    if len(request.body) > app.config("FileSettings.MaxFileSize"):
+        raise ApiError("api.user.upload_profile_user.too_large.app_error")
+    images = parse(request)[1].get("image", []) if is_multipart(request) else []
+    if not images:
+        raise ApiError("api.user.upload_profile_user.no_file.app_error")
+    user = app.store.get("users", id=request.params["user_id"])
+    if user is None or not user["remote_id"]:
+        raise invalid_url("user_id")
+    if user["remote_id"] != remote_id:
+        raise ApiError("api.context.remote_id_mismatch.app_error")
+    app.files.write(f"users/{user['id']}/profile.png", images[0][1])
+    return ok()
+
+
 ROUTES = [
     Route("POST", "/remotecluster/ping", ping, OPEN),
     Route("POST", "/remotecluster/msg", take, OPEN),
     Route("POST", "/remotecluster/confirm_invite", confirm, OPEN),
+    Route("POST", "/remotecluster/upload/{upload_id}", upload, OPEN),
+    Route("POST", "/remotecluster/{user_id}/image", image, OPEN),
 ]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
-"""Posts, threads and reactions."""
+"""Posts and threads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from server import people, places
+from server import places
 from server.database import Row
 from server.errors import ApiError, forbidden, invalid_body
 from server.http import Answer, Request
@@ -110,7 +110,7 @@ def show_post(app: App, post: Row, *, fresh: bool = False, replies: bool = True)
         shown["file_ids"] = post["file_ids"] or []
     shown["pending_post_id"] = ""
     if not post["type"]:
-        shown["remote_id"] = ""
+        shown["remote_id"] = post["remote_id"]
     root = post["root_id"] or post["id"]
     shown["reply_count"] = app.store.count("posts", "deleteat = 0", root_id=root) if replies else 0
     shown.update(last_reply_at=0, participants=None, metadata=_metadata(app, post, fresh))
@@ -125,14 +125,14 @@ def _metadata(app: App, post: Row, fresh: bool) -> dict[str, Any]:
         files = [app.store.get("fileinfo", id=file_id) for file_id in post["file_ids"]]
         metadata["files"] = [show_file(info) for info in files if info is not None]
     if not fresh:
-        reactions = app.store.find("reactions", post_id=post["id"], order="createat")
+        reactions = app.store.find("reactions", post_id=post["id"], delete_at=0, order="createat")
         if reactions:
-            metadata["reactions"] = [_show_reaction(row) for row in reactions]
+            metadata["reactions"] = [dict(row) for row in reactions]
     return metadata
 
 
 def read(app: App, request: Request) -> Answer:
-    post = _readable(app, request)
+    post = readable(app, request)
     etag = f"{app.release.version}.{post['id']}.{post['update_at']}"
     return Answer(show_post(app, post), headers={"Etag": etag})
 
@@ -149,37 +149,39 @@ def patch(app: App, request: Request) -> dict[str, Any]:
 
 
 def _edit(app: App, request: Request, wanted: dict[str, Any]) -> dict[str, Any]:
-    post = _readable(app, request)
+    post = readable(app, request)
     if not is_admin(request) and (request.user is None or request.user["id"] != post["user_id"]):
         raise forbidden()
     fields = {name: wanted[name] for name in ("message", "is_pinned", "props") if wanted.get(name) is not None}
     if "message" in fields and fields["message"] != post["message"]:
         fields["edit_at"] = now()
+    app.federation.changed(post["channel_id"])
     return show_post(app, app.store.update("posts", post, update_at=now(), **fields))
 
 
 def delete(app: App, request: Request) -> Answer:
-    post = _readable(app, request)
+    post = readable(app, request)
     if not is_admin(request) and (request.user is None or request.user["id"] != post["user_id"]):
         raise forbidden()
     stamp = now()
     for row in [post, *app.store.find("posts", root_id=post["id"])]:
         app.store.update("posts", row, delete_at=stamp, update_at=stamp)
+    app.federation.changed(post["channel_id"])
     return ok()
 
 
 def pin(app: App, request: Request) -> Answer:
-    app.store.update("posts", _readable(app, request), is_pinned=True, update_at=now())
+    app.store.update("posts", readable(app, request), is_pinned=True, update_at=now())
     return ok()
 
 
 def unpin(app: App, request: Request) -> Answer:
-    app.store.update("posts", _readable(app, request), is_pinned=False, update_at=now())
+    app.store.update("posts", readable(app, request), is_pinned=False, update_at=now())
     return ok()
 
 
 def thread(app: App, request: Request) -> dict[str, Any]:
-    post = _readable(app, request)
+    post = readable(app, request)
     root = post["root_id"] or post["id"]
     rows = app.store.find("posts", "deleteat = 0 AND (id = :root OR rootid = :root)", values={"root": root})
     rows.sort(key=lambda row: (row["id"] != root, row["create_at"]))
@@ -246,45 +248,12 @@ def _list(app: App, rows: list[Row], *, replies: bool) -> dict[str, Any]:
     return answer
 
 
-def _readable(app: App, request: Request) -> Row:
+def readable(app: App, request: Request) -> Row:
     post = app.store.get("posts", id=request.params["post_id"])
     if post is None or post["delete_at"]:
         raise ApiError("app.post.get.app_error")
     places.require_channel_reader(app, request, places.find_channel(app, id=post["channel_id"]))
     return post
-
-
-def react(app: App, request: Request) -> dict[str, Any]:
-    wanted = request.json("reaction")
-    if request.user is None or wanted.get("user_id") != request.user["id"]:
-        raise ApiError("api.reaction.save_reaction.user_id.app_error")
-    if not re.fullmatch(r"[A-Za-z0-9_+-]{1,64}", str(wanted.get("emoji_name", ""))):
-        raise invalid_body("reaction")
-    request.params["post_id"] = str(wanted.get("post_id", ""))
-    post = _readable(app, request)
-    people.find(app, id=str(wanted["user_id"]))
-    stamp = now()
-    row = {"user_id": wanted["user_id"], "post_id": post["id"], "emoji_name": wanted["emoji_name"], "delete_at": 0}
-    row.update(create_at=stamp, update_at=stamp, channel_id=post["channel_id"])
-    app.store.save("reactions", row)
-    return _show_reaction(row)
-
-
-def reactions(app: App, request: Request) -> list[dict[str, Any]] | None:
-    post = _readable(app, request)
-    return [_show_reaction(row) for row in app.store.find("reactions", post_id=post["id"], order="createat")] or None
-
-
-def unreact(app: App, request: Request) -> Answer:
-    if not is_admin(request) and (request.user is None or request.user["id"] != request.params["user_id"]):
-        raise forbidden()
-    names = ("user_id", "post_id", "emoji_name")
-    app.store.delete("reactions", **{name: request.params[name] for name in names})
-    return ok()
-
-
-def _show_reaction(row: Row) -> dict[str, Any]:
-    return {**row, "remote_id": ""}
 
 
 ROUTES = [
@@ -296,11 +265,8 @@ ROUTES = [
     Route("POST", "/posts/{post_id}/pin", pin),
     Route("POST", "/posts/{post_id}/unpin", unpin),
     Route("GET", "/posts/{post_id}/thread", thread),
-    Route("GET", "/posts/{post_id}/reactions", reactions),
     Route("GET", "/channels/{channel_id}/posts", of_channel, local=True),
     Route("GET", "/channels/{channel_id}/pinned", pinned),
     Route("POST", "/teams/{team_id}/posts/search", search),
     Route("POST", "/posts/search", search),
-    Route("POST", "/reactions", react),
-    Route("DELETE", "/users/{user_id}/posts/{post_id}/reactions/{emoji_name}", unreact),
 ]

@@ -110,7 +110,7 @@ def user_limits(app: App) -> tuple[int, int]:
 
 def limits(app: App, _request: Request) -> dict[str, int]:
     soft, hard = user_limits(app)
-    active = app.store.count("users", "deleteat = 0 AND id NOT IN (SELECT userid FROM bots)")
+    active = app.store.count("users", "deleteat = 0 AND remoteid = '' AND id NOT IN (SELECT userid FROM bots)")
     return {"maxUsersLimit": soft, "maxUsersHardLimit": hard, "activeUserCount": active}
 
 

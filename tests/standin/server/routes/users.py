@@ -43,7 +43,10 @@ def create(app: App, request: Request) -> Answer:
 
 def _check_limit(app: App) -> None:
     _soft, hard = user_limits(app)
-    if hard and app.store.count("users", "deleteat = 0 AND id NOT IN (SELECT userid FROM bots)") >= hard:
+    if (
+        hard
+        and app.store.count("users", "deleteat = 0 AND remoteid = '' AND id NOT IN (SELECT userid FROM bots)") >= hard
+    ):
         raise ApiError("app.user.limits.app_error")
 
 
