@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Callable
 
 import pytest
@@ -14,12 +15,16 @@ PASSWORD = "between-the-two-2026"
 
 
 class Site:
-    """One server, with a team, and the modules pointed at it."""
+    """One server, with a team and channels, and the modules pointed at it."""
 
     def __init__(self, target: Server, run: Run) -> None:
         self.target = target
         self._run = run
         self.team = target.admin("POST", "/teams", {"name": "ops", "display_name": "Ops", "type": "O"})["id"]
+
+    def channel(self, name: str) -> str:
+        body = {"team_id": self.team, "name": name, "display_name": name, "type": "P"}
+        return str(self.target.admin("POST", "/channels", body)["id"])
 
     def try_to(self, module: str, **args: Any) -> dict[str, Any]:
         return self._run(module, url=self.target.base, token=self.target.token, **args)
@@ -37,8 +42,15 @@ class Site:
         assert not self.run(module, **args)["changed"]
         return result
 
+    def share(self, channel: str, connection: str, **args: Any) -> dict[str, Any]:
+        return self.once("shared_channel", team="ops", channel=channel, connection=connection, **args)
+
     def info(self) -> list[dict[str, Any]]:
         return list(self.run("secure_connection_info")["secure_connections"])
+
+    def posts(self, channel_id: str) -> list[str]:
+        found = self.target.admin("GET", f"/channels/{channel_id}/posts")["posts"].values()
+        return [one["message"] for one in found]
 
 
 @pytest.fixture
@@ -71,6 +83,54 @@ def connect(alpha: Site, bravo: Site) -> None:
     assert "invitation" not in again
 
 
+def until(holds: Callable[[], Any]) -> None:
+    """What servers do by themselves takes a moment."""
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_a_connection_and_what_goes_over_it(alpha: Site, bravo: Site) -> None:
+    connect(alpha, bravo)
+    channel_id = alpha.channel("joint")
+    assert alpha.share("joint", "bravo")["shared_channel"]["confirmed"]
+    arrived = bravo.run("shared_channel", team="ops", channel="joint", connection="alpha")
+    assert (arrived["changed"], arrived["shared_channel"]["home"]) == (False, False)
+    assert arrived["shared_channel"]["channel_id"] == channel_id
+
+    for here, there in ((alpha, "bravo"), (bravo, "alpha")):
+        probed = here.run("shared_channel_probe", team="ops", channel="joint", wait_timeout=30)
+        assert list(probed["crossed"]) == [there] and probed["failed_connections"] == {}
+        assert probed["marker"] not in here.posts(channel_id)
+    message = {"channel_id": channel_id, "message": "Good morning, bravo"}
+    alpha.target.admin("POST", "/posts", message)
+    until(lambda: "Good morning, bravo" in bravo.posts(channel_id))
+
+    (seen,) = alpha.info()
+    assert (seen["healthy"], seen["reasons"]) == (True, [])
+    assert [(one["channel"], one["home"], one["confirmed"]) for one in seen["channels"]] == [("joint", True, True)]
+    ended = {"team": "ops", "channel": "joint", "state": "absent"}
+    alpha.once("shared_channel", connection="bravo", **ended)
+    bravo.once("shared_channel", connection="alpha", **ended)
+    assert not bravo.target.admin("GET", f"/channels/{channel_id}")["shared"]
+    alpha.once("secure_connection", name="bravo", state="absent")
+    bravo.once("secure_connection", name="alpha", state="absent")
+    assert alpha.info() == bravo.info() == []
+
+
+def test_a_partner_that_is_away(alpha: Site, bravo: Site) -> None:
+    connect(alpha, bravo)
+    alpha.channel("joint")
+    alpha.share("joint", "bravo")
+    bravo.target.stop()
+    args = {"team": "ops", "channel": "joint", "wait_timeout": 3}
+    probed = alpha.try_to("shared_channel_probe", **args)
+    assert probed["failed"] and list(probed["failed_connections"]) == ["bravo"] and probed["crossed"] == {}
+    bravo.target.start()
+    until(lambda: not alpha.try_to("shared_channel_probe", **args).get("failed"))
+
+
 def test_an_acceptance_that_fails_spends_the_invitation(alpha: Site, bravo: Site) -> None:
     issue = {"name": "bravo", "team": "ops", "issue_invitation": True, "password": PASSWORD}
     accept = {"name": "alpha", "team": "ops"}
@@ -86,6 +146,18 @@ def test_an_acceptance_that_fails_spends_the_invitation(alpha: Site, bravo: Site
     assert bravo.info() == []
     alpha.once("secure_connection", name="bravo", state="absent")
     connect(alpha, bravo)
+
+
+def test_a_channel_does_not_come_twice(alpha: Site, bravo: Site) -> None:
+    """A server does not take a channel that it had over an earlier connection, until it is deleted there for good."""
+    connect(alpha, bravo)
+    alpha.channel("joint")
+    alpha.share("joint", "bravo")
+    for here, there in ((alpha, "bravo"), (bravo, "alpha")):
+        here.once("secure_connection", name=there, state="absent")
+    connect(alpha, bravo)
+    again = alpha.try_to("shared_channel", team="ops", channel="joint", connection="bravo", wait_timeout=5)
+    assert again["failed"] and "or when it has had this channel over an earlier connection" in again["msg"]
 
 
 def test_a_server_without_connected_workspaces(licensed: Callable[..., Server], run_module: Run) -> None:
