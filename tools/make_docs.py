@@ -28,18 +28,27 @@ def row(*cells: object) -> str:
     return "| " + " | ".join(" ".join(str(cell).split()).replace("|", "\\|") for cell in cells) + " |"
 
 
+def shown(entry: dict) -> str:
+    """The value, or the variable that holds the site's."""
+    if "variable" in entry:
+        return f"mission_partner_{entry['variable']}"
+    value = entry["value"]
+    return str(value).lower() if isinstance(value, bool) else (f'"{value}"' if isinstance(value, str) else str(value))
+
+
 def settings_table(settings: list[dict]) -> list[str]:
     """What the server is told."""
-    lines = [row("key", "value", "why", "asked for by"), "|---|---|---|---|"]
+    parts = any("part" in entry for entry in settings)
+    heads = ("key", "value", "why", "asked for by", *(["part"] if parts else []))
+    lines = [row(*heads), "|---" * len(heads) + "|"]
     for entry in settings:
         bounds = [
             f"from {entry['since']}" if "since" in entry else "",
             f"until {entry['until']}" if "until" in entry else "",
         ]
         note = f" ({', '.join(filter(None, bounds))})" if any(bounds) else ""
-        value = entry["value"]
-        shown = str(value).lower() if isinstance(value, bool) else (f'"{value}"' if isinstance(value, str) else value)
-        lines.append(row(f"`{entry['key']}`{note}", f"`{shown}`", entry["why"], entry["source"]))
+        cells = [f"`{entry['key']}`{note}", f"`{shown(entry)}`", entry["why"], entry["source"]]
+        lines.append(row(*cells, *([entry.get("part", "always")] if parts else [])))
     return lines
 
 
@@ -73,7 +82,7 @@ def page(role: str, title: str) -> str:
 def main() -> int:
     """Write the pages, or with --check compare them."""
     stale = []
-    for role, title in {"air_gapped": "The air gap"}.items():
+    for role, title in {"air_gapped": "The air gap", "mission_partner": "Mission partners"}.items():
         target = HOME / "docs" / f"{role}_settings.md"
         text = page(role, title)
         if "--check" in sys.argv:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence
 
-from . import _checks_network, _checks_packages, _checks_server, _checks_system, _checks_web
+from . import _checks_federation, _checks_network, _checks_packages, _checks_server, _checks_system, _checks_web
 from ._checks_base import (
     ERROR,
     NOT_APPLICABLE,
@@ -33,6 +33,7 @@ KINDS: Dict[str, Kind] = {
     **_checks_network.KINDS,
     **_checks_packages.KINDS,
     **_checks_web.KINDS,
+    **_checks_federation.KINDS,
 }
 SEVERITIES = ("high", "medium", "low", "info")
 EVERY_HOST = "all"
@@ -55,6 +56,7 @@ class Control:
     kind: str
     params: Dict[str, Any]
     expected: str = ""
+    applies: bool = True
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def parse(number: int, entry: Any) -> Control:
     for name in _TEXTS:
         if not isinstance(entry.get(name), str) or not entry[name]:
             raise ControlError(f"{place}.{name} must be a text.")
-    unknown = sorted(set(entry) - {*_TEXTS, "check", "expected"})
+    unknown = sorted(set(entry) - {*_TEXTS, "check", "expected", "applies"})
     if unknown:
         raise ControlError(f"{place}.{unknown[0]} is unknown.")
     if entry["severity"] not in SEVERITIES:
@@ -134,6 +136,7 @@ def parse(number: int, entry: Any) -> Control:
         kind=check["kind"],
         params=_params(kind, check, f"{place}.check"),
         expected=str(entry.get("expected") or ""),
+        applies=_typed(Option("bool", True), entry.get("applies", True), f"{place}.applies"),
     )
 
 
@@ -185,6 +188,8 @@ def concerning(controls: Iterable[Control], components: Sequence[str]) -> List[C
 
 def check(control: Control, host: Host) -> Result:
     """The verdict on one control. Whatever goes wrong with one, the others are checked."""
+    if not control.applies:
+        return Result(control, Finding(NOT_APPLICABLE, control.title, "The site does without this part."))
     try:
         finding = KINDS[control.kind].check(control.params, host)
     except NotApplicable as reason:
