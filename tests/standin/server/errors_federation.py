@@ -49,6 +49,14 @@ FEDERATION: dict[str, tuple[int, str]] = {
     ),
     "api.command_share.fetch_remote_status.error": (500, "Could not fetch status for secure connections: {error}."),
     "api.shared_channel.get_shared_channel_remotes_error": (500, "Could not fetch shared channel remotes"),
+    # slash commands
+    "api.command.execute_command.start.app_error": (400, "No command trigger found."),
+    "api.command.execute_command.deleted.error": (400, "Can not run command in deleted channel."),
+    "api.command.execute_command.not_found.app_error": (
+        404,
+        "Command with a trigger of '{trigger}' not found. To send a message beginning with \"/\", try adding an empty "
+        "space at the beginning of the message.",
+    ),
     # uploads
     "api.upload.create.upload_channel_not_shared_with_remote.app_error": (
         400,

@@ -11,6 +11,7 @@ from server.routes import (
     attributes,
     bots,
     channels,
+    commands,
     compliance,
     config,
     files,
@@ -59,5 +60,6 @@ def all_routes(release: Release) -> list[Route]:
         remoteclusters,
         peers,
         sharedchannels,
+        commands,
     )
     return [route for family in families for route in family.ROUTES] + gates.routes(release)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from server import people
+from server import permissions, places
 from server.errors import ApiError, forbidden, invalid_body
 from server.http import Answer, Request
 from server.ids import now
@@ -26,7 +26,9 @@ def react(app: App, request: Request) -> dict[str, Any]:
         raise invalid_body("reaction")
     request.params["post_id"] = str(wanted.get("post_id", ""))
     post = readable(app, request)
-    people.find(app, id=str(wanted["user_id"]))
+    channel = places.find_channel(app, id=post["channel_id"])
+    if not permissions.has_channel_permission(app, request, channel, "add_reaction"):
+        raise forbidden()
     stamp = now()
     row = {"user_id": wanted["user_id"], "post_id": post["id"], "emoji_name": wanted["emoji_name"], "delete_at": 0}
     row.update(create_at=stamp, update_at=stamp, channel_id=post["channel_id"], remote_id="")
