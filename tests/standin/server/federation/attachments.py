@@ -16,6 +16,7 @@ from server.federation import records, shares
 from server.federation.service import Refused, RemoteService
 from server.federation.wire import SEND_TIMEOUT, SendError
 from server.ids import is_id, new_id, now
+from server.schema import COLUMNS
 
 if TYPE_CHECKING:
     from server.app import App
@@ -60,7 +61,7 @@ def receive(app: App, payload: Any, remote: Row) -> dict[str, Any]:
     session.update(create_at=now(), file_offset=0, remote_id=remote["remote_id"], path=place)
     session["req_file_id"] = str(payload.get("req_file_id") or "")
     app.store.insert(SESSIONS, session)
-    return {key: value for key, value in session.items() if key != "path"}
+    return {name: session[name] for name in COLUMNS[SESSIONS] if name != "path"}
 
 
 def take(app: App, session: Row, content: bytes) -> dict[str, Any] | None:

@@ -153,8 +153,7 @@ class Incoming:
 
 
 def _empty_answer() -> dict[str, Any]:
-    times = ("users", "posts", "reactions", "acknowledgements")
-    answer: dict[str, Any] = {f"{name}_last_update_at": 0 for name in times}
-    for name in ("user_errors", "users_syncd", "post_errors", "reaction_errors", "acknowledgement_errors"):
-        answer[name] = []
+    answer: dict[str, Any] = {"users_last_update_at": 0, "user_errors": [], "users_syncd": []}
+    for name in ("post", "reaction", "acknowledgement"):
+        answer.update({f"{name}s_last_update_at": 0, f"{name}_errors": []})
     return {**answer, "status_errors": None}

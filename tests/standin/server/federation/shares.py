@@ -114,7 +114,9 @@ def show(row: Row) -> dict[str, Any]:
     shown = {"id": row["channel_id"], "team_id": row["team_id"], "home": row["home"], "readonly": row["read_only"]}
     shown.update({name: row[f"share_{name}"] for name in ("name", "display_name", "purpose", "header")})
     shown.update({name: row[name] for name in ("creator_id", "create_at", "update_at")})
-    return {**shown, "remote_id": row["remote_id"]} if row["remote_id"] else shown
+    if row["remote_id"]:
+        shown["remote_id"] = row["remote_id"]
+    return {**shown, "Type": ""}
 
 
 def statuses(app: App, channel_id: str) -> list[Row]:
