@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -216,3 +217,17 @@ def test_images_are_taken_for_accounts_of_the_caller_alone(site: Site, peer: Pee
     assert (status, body["id"]) == (400, "api.context.invalid_url_param.app_error")
     headers["X-RemoteCluster-Token"] = "wrong"
     assert alpha.call("POST", f"/remotecluster/{mine}/image", headers=headers, raw=form)[0] == 401
+
+
+def test_certificates_are_verified_with_the_systems_store(site: Site, peer: Peer, postgres: Any) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(postgres.root, postgres.root.with_name("server.key"))
+    peer.server.socket = context.wrap_socket(peer.server.socket, server_side=True)
+    peer.url = peer.url.replace("http:", "https:")
+    trusting = site("trusting", SSL_CERT_FILE=str(postgres.root))
+    befriend(trusting, peer)
+    pings = len(peer.frames)
+    wary = site("wary")
+    with pytest.raises(AssertionError, match="not within"):
+        befriend(wary, peer)
+    assert pings and "CERTIFICATE_VERIFY_FAILED" in wary.log()
