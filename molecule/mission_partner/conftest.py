@@ -34,10 +34,10 @@ HOSTS = ("alpha-gateway", "alpha-server", "alpha-database", "bravo-gateway", "br
 PATIENCE = 150
 T = TypeVar("T")
 
-# Every port, some thousand at a time: whatever has not answered a second after the last of them was asked is dropped.
+# Every port, some thousand at a time: what has not answered by then, not even to the second packet that goes out after a second, is dropped.
 SWEEP = """
 import errno, json, select, socket, sys
-target, step, found = sys.argv[1], 4000, []
+target, step, found = sys.argv[1], 2500, []
 for first in range(1, 65536, step):
     waiting, poll = {}, select.epoll()
     for port in range(first, min(first + step, 65536)):
@@ -47,7 +47,7 @@ for first in range(1, 65536, step):
             waiting[ask.fileno()] = (port, ask)
             poll.register(ask.fileno(), select.EPOLLOUT)
     while True:
-        answers = poll.poll(1)
+        answers = poll.poll(1.4)
         if not answers:
             break
         for number, _event in answers:

@@ -171,3 +171,28 @@ def test_a_server_without_connected_workspaces(licensed: Callable[..., Server], 
 def test_a_server_that_is_too_old(site: Callable[..., Server], run_module: Run) -> None:
     old = Site(site("old", "9.11.0"), run_module)
     assert "the server has the release 9.11.0. This needs 10.2" in old.try_to("secure_connection", name="b")["msg"]
+
+
+def test_read_only_and_taking_leave(alpha: Site, bravo: Site) -> None:
+    connect(alpha, bravo)
+    channel_id = alpha.channel("reports")
+    assert alpha.share("reports", "bravo", read_only=True)["shared_channel"]["read_only"]
+    refused = alpha.try_to("shared_channel", team="ops", channel="reports", connection="bravo", read_only=False)
+    assert refused["failed"] and "is shared as read-only" in refused["msg"]
+    assert bravo.info()[0]["channels"][0]["read_only"]
+    bravo.once("shared_channel", team="ops", channel="reports", connection="alpha", state="absent")
+    # Its home learns of it by the next message.
+    alpha.target.admin("POST", "/posts", {"channel_id": channel_id, "message": "Is anybody there?"})
+    until(lambda: alpha.info()[0]["channels"] == [])
+
+
+def test_what_a_removed_connection_leaves(alpha: Site, bravo: Site) -> None:
+    """The channel stays marked as shared, and is made one of that server."""
+    connect(alpha, bravo)
+    channel_id = alpha.channel("joint")
+    alpha.share("joint", "bravo")
+    for here, there in ((alpha, "bravo"), (bravo, "alpha")):
+        here.once("secure_connection", name=there, state="absent")
+    assert bravo.target.admin("GET", f"/channels/{channel_id}")["shared"]
+    bravo.once("shared_channel", team="ops", channel="joint", connection="alpha", state="absent")
+    assert not bravo.target.admin("GET", f"/channels/{channel_id}")["shared"]
