@@ -81,6 +81,8 @@ def _allow_lists(given: dict[str, Any]) -> list[str]:
         if given["tunnel"]["address"]
         else [],
     }
+    guests = given["servers_of"].get("mission_partner_tunnel_guests", [])
+    ours["mission_partner_tunnel_guests"] = [str(guest) for guest in guests]
     every = {f"mission_partner_partner_networks.{name}": values for name, values in lists.items()}
     every.update({name: [v for v in values if not network_problem(v)] for name, values in ours.items()})
     for (left, left_values), (right, right_values) in combinations(every.items(), 2):
@@ -155,6 +157,12 @@ def _tunnel(given: dict[str, Any]) -> list[str]:
         if not peer["public_key"] and not peer["in_play"]:
             problems.append(
                 f"mission_partner_tunnel_peers.{peer['name']} has no public_key, and {peer['name']} is not in this play."
+            )
+        host, _colon, port = str(peer["endpoint"]).rpartition(":")
+        if peer["endpoint"] and not (is_address(host.strip("[]")) and port.isdecimal()):
+            problems.append(
+                f"The endpoint of {peer['name']} is {peer['endpoint']!r}; give the gateway's address and port, for instance "
+                "198.51.100.7:51820, or none."
             )
     known = {partner["name"] for partner in given["partners"]}
     for peer in tunnel["peers"]:

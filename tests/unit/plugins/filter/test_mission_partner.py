@@ -137,6 +137,18 @@ def test_good_input_has_no_problem() -> None:
             {"partner_networks": {"bravo": ["10.20.0.0/16"]}},
             "which overlaps 10.20.8.0/24 of this site's client networks; an address belongs to one of them.",
         ),
+        (
+            {"servers_of": {"mission_partner_tunnel_guests": ["10.99.0.2"]}},
+            "mission_partner_partner_networks.bravo has 10.99.0.2/32, which overlaps 10.99.0.2/32 of mission_partner_tunnel_guests",
+        ),
+        (
+            {"peers": [peer(endpoint="198.51.100.7")]},
+            "The endpoint of bravo is '198.51.100.7'; give the gateway's address and port",
+        ),
+        (
+            {"peers": [peer(endpoint="gate.example:1")]},
+            "The endpoint of bravo is 'gate.example:1'; give the gateway's address",
+        ),
         ({"partner_networks": {"bravo": ["10.99.0.0/24"]}}, "of the tunnel's own address"),
         (
             {"client_networks": []},
@@ -295,7 +307,26 @@ def test_media_and_push_have_flows_of_their_own() -> None:
     )
 
 
+def test_ports_are_those_that_the_hosts_say() -> None:
+    media = {**member("media", "10.20.0.13", "calls"), "ports": {"rtcd": 9045, "media": 9443}}
+    records = {**member("records", "10.20.0.16", "calls"), "ports": {"offloader": 9545}}
+    push = {**member("push", "10.20.0.14", "push_proxy"), "ports": {"push": 9066}}
+    site = [*SITE, media, records, push]
+    chat, node, recorder = flows("chat", site), flows("media", site), flows("records", site)
+    assert chat["calls_out"] == ("out", [9045, 9545], ["10.20.0.13", "10.20.0.16"])
+    assert chat["push_out"][1] == flows("push", site)["push_in"][1] == [9066]
+    assert node["calls_in"][1] == [9045]
+    assert recorder["calls_in"][1] == [9545]
+    # A recorder takes part in calls as people do.
+    assert node["media_in_udp"] == ("in", [9443], ["10.20.8.0/24", "10.20.0.16"])
+    assert recorder["media_out_udp"] == ("out", [9443], ["10.20.0.13"])
+    assert flows("gate", site)["recorders_in"] == ("in", [443], ["10.20.0.16"])
+    assert "recorder_out" in recorder and "recorder_out" not in node
+    assert "media_in_udp" not in recorder
+
+
 def test_without_partners_everybody_may_come() -> None:
+    assert "tunnel_in" not in flows("gate", SITE, peers=[])
     assert flows("gate", SITE, peers=[], client_networks=[])["people_in"] == ("in", [80, 443], [])
     assert "people_in" not in flows("gate", SITE, client_networks=[])
 
@@ -324,4 +355,8 @@ def test_all_on_one_host_needs_no_forwarding_and_no_route() -> None:
 def test_routes_lead_over_the_gateway() -> None:
     assert network.mission_partner_routes([peer(), peer(networks=["10.99.0.3"])], "10.20.0.10") == [
         {"to": "10.99.0.2/31", "via": "10.20.0.10"}
+    ]
+    assert network.mission_partner_routes([peer()], "10.20.0.10", ["10.99.0.201"]) == [
+        {"to": "10.99.0.2/32", "via": "10.20.0.10"},
+        {"to": "10.99.0.201/32", "via": "10.20.0.10"},
     ]
