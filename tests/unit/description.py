@@ -182,7 +182,10 @@ def asked(operation: Operation) -> set:
 @functools.lru_cache(maxsize=None)
 def _told() -> Dict[int, List[Tuple[Any, str]]]:
     found: Dict[int, List[Tuple[Any, str]]] = {}
-    for answers in sorted(RECORDED.glob("*-*.jsonl")):
+    told = [
+        path for path in sorted(RECORDED.glob("*-*.jsonl")) if (RECORDED / f"{path.stem.split('-')[0]}.jsonl").exists()
+    ]
+    for answers in told:  # what servers write to one another is no answer to a story
         story = [json.loads(line) for line in _lines(RECORDED / f"{answers.stem.split('-')[0]}.jsonl")]
         told = [json.loads(line) for line in _lines(answers)]
         for step, answer in zip(story, told):
