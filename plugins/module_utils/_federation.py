@@ -55,8 +55,15 @@ class Federation:
 
     def connections(self) -> List[Fields]:
         """The connections to other servers, as the server has them; those of plugins and deleted ones are left out."""
+        return [row for row in self._listed() if not _of_plugin(row)]
+
+    def linked(self, channel_id: str) -> bool:
+        """Whether any connection has the channel, also one of a plugin, such as a bridge to another messenger."""
+        return any(self.link(row, channel_id) for row in self._listed())
+
+    def _listed(self) -> List[Fields]:
         pages = self.client.pages("/remotecluster", tried="list the secure connections")
-        return [row for row in pages if not (row.get("delete_at") or _of_plugin(row))]
+        return [row for row in pages if not row.get("delete_at")]
 
     def named(self, name: str) -> List[Fields]:
         """The connections with this name, the one that counts first: servers do not keep names unique."""

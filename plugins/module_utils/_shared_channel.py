@@ -73,8 +73,8 @@ class SharedChannel:
         if self.link:
             self._uninvite()
         if self.shared and self.shared["readonly"] != read_only:
-            self._command("unshare")
-            self._after_command(shared=False)
+            # Offered while it is still marked, it would be shared otherwise than asked for.
+            self._unshare()
         if read_only and not self._shared_now():
             self._command("invite", f"--connectionID {self.row['remote_id']} --readonly Y")
             self.shared = self._after_command(shared=True)
@@ -103,9 +103,7 @@ class SharedChannel:
             self.link = {}
         self.shared = self._shared_now()
         if self._is_left_over():
-            self._command("unshare")
-            if self._after_command(shared=False):
-                raise MattermostError(f"The server did not unshare the channel {self.name}. {self._answered}")
+            self._unshare()
 
     def wait(self) -> Fields:
         """Wait for a link that was there before."""
@@ -162,7 +160,12 @@ class SharedChannel:
         """Whether the channel counts as shared, but no connection has it any more."""
         if not self.shared or self.link or self.channel["delete_at"]:
             return False
-        return not any(self.federation.link(row, self.channel["id"]) for row in self.federation.connections())
+        return not self.federation.linked(self.channel["id"])
+
+    def _unshare(self) -> None:
+        self._command("unshare")
+        if self._after_command(shared=False):
+            raise MattermostError(f"The server did not unshare the channel {self.name}. {self._answered}")
 
     def _shared_now(self) -> Fields:
         return self.federation.shared(self.channel["team_id"], self.channel["id"], fresh=True) or {}

@@ -199,6 +199,26 @@ def test_left_over_is_shared_anew(run, server, channel):
     assert [command.split()[1] for command in server.commands] == ["unshare", "invite"]
 
 
+def test_left_over_that_stays_is_not_shared_otherwise_than_asked(run, fake_url, server, channel):
+    server.share(channel)
+    server.fake.routes[("POST", "/commands/execute")] = {"response_type": "ephemeral", "text": "No."}
+    assert run(read_only=True)["msg"] == "The server did not unshare the channel joint. It said: No."
+    assert fake_url.writes == ["POST /commands/execute"] and not server.links
+
+
+def test_a_plugin_keeps_what_it_shares(run, fake_url, server, channel):
+    """A bridge has a connection of its own, and goes on when the last partner has left."""
+    bridge = server.row("bridge", plugin_id="com.example", site_url="plugin_com.example")
+    server.share(channel)
+    server.unshares = False
+    kept = server.link(bridge, channel)
+    server.link(server.rows[0], channel)
+    assert run(state="absent")["changed"] and server.links == [kept] and server.is_shared(channel)
+    assert not run(state="absent")["changed"] and not server.commands
+    assert "is shared as writable, and cannot be read-only" in run(read_only=True)["msg"]
+    assert fake_url.writes == [f"POST {PATH}/uninvite"]
+
+
 def test_left_over_by_the_last_link(run, server, channel):
     """Older servers leave the mark when the last link ends."""
     run()
