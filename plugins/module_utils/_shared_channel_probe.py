@@ -20,6 +20,8 @@ from ._federation import Federation, Fields, is_online, only
 
 _POLL = 1.0
 
+Cursors = Tuple[Tuple[int, str], Tuple[int, str]]
+
 
 class DidNotCross(MattermostError):
     """A message that did not cross everywhere; tells where it did."""
@@ -73,11 +75,13 @@ class Probe:
         if not self.rows:
             return
         post: Fields = {}
+        links = {name: self.federation.link(row, self.channel["id"]) for name, row in self.rows.items()}
+        before = {name: _cursors(link) for name, link in links.items() if link}
         try:
             body = {"channel_id": self.channel["id"], "message": self.marker}
             tried = f"post a message in the channel {self.name}"
             post = self.client.post("/posts", body, tried=tried, needs="create_post in the channel")
-            self._watch(post)
+            self._watch(post, before)
         except BaseException:
             with contextlib.suppress(MattermostError):
                 self._remove(post)
@@ -101,7 +105,7 @@ class Probe:
         named = [(name.lower(), self.federation.named(name)) for name in dict.fromkeys(self.wanted)]
         return [(name, only(rows) if rows else None) for name, rows in named]
 
-    def _watch(self, post: Fields) -> None:
+    def _watch(self, post: Fields, before: Dict[str, Cursors]) -> None:
         """Wait until each link has passed the message: a server moves on after the other one has answered."""
         begin = time.monotonic()
         waiting = dict(self.rows)
@@ -111,7 +115,7 @@ class Probe:
                 passed = time.monotonic() - begin
                 if link is None:
                     self.failed[name] = "The link ended while it was watched."
-                elif _behind(link) >= (post["create_at"], post["id"]):
+                elif _cursors(link) != before.get(name) and max(_cursors(link)) >= (post["create_at"], post["id"]):
                     self.crossed[name] = round(passed, 1)
                 elif passed >= self.patience:
                     self.failed[name] = f"It has not crossed within {self.patience} s. See the log of this server."
@@ -140,6 +144,12 @@ class Probe:
         return next((one["id"] for one in found["posts"].values() if one["message"] == self.marker), None)
 
 
-def _behind(link: Fields) -> Tuple[int, str]:
-    """The newest message that the other server has answered for."""
-    return link["last_post_create_at"], link["last_post_create_id"]
+def _cursors(link: Fields) -> Cursors:
+    """The newest message, and the newest change of one, that the other server has answered for.
+
+    The first goes back when an older message is changed after a newer one was written (GetPostsSinceForSync); the second never does.
+    """
+    return (
+        (link["last_post_create_at"], link["last_post_create_id"]),
+        (link["last_post_update_at"], link["last_post_id"]),
+    )

@@ -22,6 +22,8 @@ class Posting(Sharing):
         super().__init__(fake)
         self.crosses = {"bravo", "charlie"}
         self.posts = {}
+        self.time = 1000
+        self.changed_later = False
         self.joint = self.channel("joint")
         self.share(self.joint)
         fake.routes[POST] = lambda request: self.post(**request.json)
@@ -34,7 +36,8 @@ class Posting(Sharing):
         return self.link(row, self.joint)
 
     def post(self, channel_id, message):
-        post = {"id": "post1", "create_at": 1000, "channel_id": channel_id, "message": message}
+        self.time += 1
+        post = {"id": "post1", "create_at": self.time, "channel_id": channel_id, "message": message}
         self.posts["post1"] = post
         self.hand_over()
         return Reply(201, post)
@@ -43,7 +46,9 @@ class Posting(Sharing):
         names = {row["remote_id"]: row["name"] for row in self.rows}
         for link in self.links:
             if names[link["remote_id"]] in self.crosses:
-                link.update(last_post_create_at=1000, last_post_create_id="post1")
+                created = (900, "older") if self.changed_later else (self.time, "post1")
+                link.update(last_post_create_at=created[0], last_post_create_id=created[1])
+                link.update(last_post_update_at=self.time, last_post_id="post1")
 
 
 @pytest.fixture
@@ -169,6 +174,21 @@ def test_breaks_while_it_is_watched(run, fake_url, server):
     server.fake.routes[path] = lambda request: NO_SERVICE if server.posts else links(request)
     assert "set ConnectedWorkspacesSettings.EnableSharedChannels" in run()["msg"]
     assert fake_url.writes[-1] == "DELETE /posts/post1"
+
+
+def test_an_older_message_that_changes_at_the_same_time_takes_the_cursor_back(run, server):
+    """As when two partners probe one channel: the cursor of new messages falls behind ours, that of changes does not."""
+    server.partner("bravo")
+    server.changed_later = True
+    assert list(run()["crossed"]) == ["bravo"]
+
+
+def test_a_link_that_was_ahead_and_does_not_move_has_not_passed_it(run, server, clock):
+    """A partner whose clock is ahead has left a later time in the cursor."""
+    link = server.partner("bravo")
+    link.update(last_post_update_at=9000, last_post_id="theirs")
+    server.crosses = set()
+    assert "has not crossed" in run(wait_timeout=5)["msg"]
 
 
 def test_cannot_be_removed(run, fake_url, server):
