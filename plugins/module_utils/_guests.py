@@ -65,7 +65,9 @@ class Guest:
 
     def __init__(self, client: Client, params: Mapping[str, Any], *, check_mode: bool) -> None:
         self.client = client
-        self.params = params
+        # Names are kept in lower case; one that was written otherwise is the same place.
+        channels = params["channels"]
+        self.params = {**params, "channels": channels and sorted({channel.lower() for channel in channels})}
         self.check_mode = check_mode
         self.name: str = params["username"].lower()
         self.warnings: List[str] = []
@@ -102,7 +104,7 @@ class Guest:
             "guest": True,
             "active": True,
             "teams": None if channels is None else sorted({channel.partition(":")[0] for channel in channels}),
-            "channels": None if channels is None else sorted(set(channels)),
+            "channels": channels,
         }
 
     def _check_account(self, raw: Optional[Fields]) -> None:

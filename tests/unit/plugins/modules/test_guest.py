@@ -165,6 +165,15 @@ def test_moved(run, server, guests):
     assert run(channels=[])["guest"]["teams"] == []
 
 
+def test_upper_case(run, server, guests):
+    """The same place: nobody is put in and out again."""
+    guests.account(roles="system_guest")
+    result = run(channels=["Ops:Plans", "ops:plans"])
+    assert (result["guest"]["teams"], result["guest"]["channels"]) == (["ops"], ["ops:plans"])
+    assert server.writes == ["POST /teams/t-ops/members", "POST /channels/c-ops-plans/members"]
+    assert not run(channels=["OPS:plans"])["changed"]
+
+
 def test_in_a_team_without_a_channel(run, server, guests):
     guests.account(roles="system_guest")
     guests.team("old", delete_at=5)
