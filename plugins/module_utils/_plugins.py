@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from ._client import Client
 from ._errors import REMEDIES, MattermostError
+from ._masking import secrets_in, strings_in
 from ._multipart import Multipart
 from ._settings import PLUGINS, look_up
 from ._settings_door import Plan, Server, Wanted, apply, find_server, make_plan, refuse
@@ -153,6 +154,11 @@ class Plugin:
         return None
 
 
+def secret_texts(params: Mapping[str, Any]) -> Collection[str]:
+    """What of a plugin's settings must not appear anywhere."""
+    return {*secrets_in(PLUGINS, params["settings"]), *strings_in(params["secret_settings"])}
+
+
 class PluginSettings:
     """What is to be changed in a plugin's settings, compared through the one door that all settings go through."""
 
@@ -169,11 +175,6 @@ class PluginSettings:
         always = params["update_secrets"] == "always"
         self._plan = make_plan(self._server, self._wanted.values, override_warns=False, update_secrets=always)
         refuse(self._plan.problems, tried=f"set the settings of the plugin {plugin_id}")
-
-    @property
-    def texts(self) -> Collection[str]:
-        """What must not appear anywhere."""
-        return self._wanted.texts
 
     def write(self) -> None:
         """Set what differs."""

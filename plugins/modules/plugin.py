@@ -162,6 +162,7 @@ from ansible_collections.fieldops.mattermost.plugins.module_utils._plugins impor
     Plugin,
     PluginSettings,
     manifest_of,
+    secret_texts,
 )
 from ansible_collections.fieldops.mattermost.plugins.module_utils._resource import ensure
 
@@ -197,6 +198,8 @@ def identify(params: Dict[str, Any]) -> Tuple[str, Optional[Manifest]]:
 def run(module: AnsibleModule, client: Client) -> Dict[str, Any]:
     """Compare, change, and tell what was done."""
     params = module.params
+    # Before anything can fail: a failure shows the arguments, too.
+    module.no_log_values.update(secret_texts(params))
     plugin_id, manifest = identify(params)
     plugin = Plugin(client, plugin_id, patience=params["wait_timeout"])
     current = plugin.read()
@@ -204,8 +207,6 @@ def run(module: AnsibleModule, client: Client) -> Dict[str, Any]:
     if present and current is None and manifest is None:
         raise MattermostError(f"Cannot manage the plugin {plugin_id}: it is not installed. Give its bundle as path.")
     settings = PluginSettings(client, params, plugin_id) if present else None
-    if settings:
-        module.no_log_values.update(settings.texts)
 
     def bring(upload: bool) -> Dict[str, Any]:
         if upload:

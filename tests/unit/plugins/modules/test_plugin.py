@@ -280,6 +280,15 @@ def test_settings_that_cannot_be_compared(run, fake):
     assert run(**args)["changed"] and plugins.own == {"a.b": {"secret": "new"}}
 
 
+def test_secrets_stay_hidden_when_it_fails_early(run, fake):
+    """A failure shows the arguments."""
+    Plugins(fake)
+    args = {"settings": {"config": {"apiKey": "open-sesame"}}, "secret_settings": {"turn": "tin-opener"}}
+    for more, words in (({"id": "a.b"}, "it is not installed"), ({"path": "/none.tgz"}, "Cannot read the plugin")):
+        result = run(**args, **more)
+        assert words in result["msg"] and "open-sesame" not in result["text"] and "tin-opener" not in result["text"]
+
+
 def test_settings_are_refused(run, fake):
     plugins = Plugins(fake, version="1.0.0", enabled=True)
     result = run(id="a.b", settings={"x": 1}, secret_settings={"x": 2})
