@@ -172,6 +172,8 @@ class Steps:
         for name, row in self.rows.items():
             wanted = _wanted(self.part, name)
             for one in row["channels"]:
+                if not (one["team"] and one["channel"]):
+                    continue  # a direct message, or deleted for good: no one can end it alone, and it goes with the connection
                 home = self.name if one["home"] else name
                 stray = (home, one["channel"]) in self.channels and _key(one) not in wanted
                 if name in ending or (stray and row["state"] == "confirmed"):
@@ -215,8 +217,13 @@ def _wanted(part: Mapping[str, Any], peer: str) -> dict[tuple[bool, str], bool]:
 
 
 def shares(part: Mapping[str, Any], seen: list[Row]) -> list[dict[str, Any]]:
-    """The channels that are still to be shared, over the connections that are confirmed."""
-    rows = {name: row for name, row in by_name(seen).items() if row["state"] == "confirmed"}
+    """The channels that are still to be shared, over the connections that are confirmed, and lead where the table says."""
+    sites = {connection["peer"]: connection["site_url"].lower() for connection in part["connections"]}
+    rows = {
+        name: row
+        for name, row in by_name(seen).items()
+        if row["state"] == "confirmed" and row["site_url"].rstrip("/").lower() == sites.get(name)
+    }
     found = []
     for channel in part["channels"]:
         for share in channel["shares"]:

@@ -264,6 +264,10 @@ class TestTakeDown:
         assert steps([], given=table(bravo="absent"), here=[known()]) == {}
         assert "unshare" not in steps([], here=here)
 
+    def test_what_has_no_name_goes_with_the_connection(self) -> None:
+        found = steps([row("bravo", link("", ""), link("", "operations"), JOINT)], given=table(bravo="absent"))
+        assert [one["channel"] for one in found["unshare"]] == ["joint-ops"]
+
     def test_a_half_that_begins_anew_keeps_its_channels(self) -> None:
         found = steps([row("bravo", JOINT, ARRIVED)], heard={"bravo": heard()})
         assert [one["departs"] for one in found["unshare"]] == [False, False]
@@ -279,6 +283,11 @@ class TestChannels:
         assert federation_shares(part(), [pending()]) == []
         assert federation_shares(part(), []) == []
         assert federation_shares(part(bravo="absent"), [row()]) == []
+
+    def test_nothing_is_shared_with_another_server(self) -> None:
+        """Somebody else may have accepted the invitation since the role looked first."""
+        assert federation_shares(part(), [row(site_url="https://chat.mallory.example")]) == []
+        assert federation_shares(part(), [row(site_url="https://Chat.bravo.example/")]) != []
 
     def test_probes(self) -> None:
         both = [row("bravo", JOINT, ARRIVED, link("by-hand", "operations"))]
