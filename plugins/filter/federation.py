@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any, Callable, Mapping
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.fieldops.mattermost.plugins.plugin_utils.link_matrix import markdown_table, matrix, text_table
 from ansible_collections.fieldops.mattermost.plugins.plugin_utils.link_problems import table_problems
 from ansible_collections.fieldops.mattermost.plugins.plugin_utils.links import part_of, read_table
@@ -25,7 +24,7 @@ def federation_problems(
 def federation_part(table: Any, self_name: str) -> dict[str, Any]:
     """What one partner has to do: its connections, the channels at home with it, and those that arrive."""
     if problems := table_problems(table, self_name):
-        raise AnsibleFilterError(f"No part for {self_name} can be made of the table of links: {' '.join(problems)}")
+        raise ValueError(f"No part for {self_name} can be made of the table of links: {' '.join(problems)}")
     return part_of(read_table(table), self_name)
 
 
@@ -37,7 +36,7 @@ def federation_matrix(statuses: list[dict[str, Any]], name: str | None = None) -
 def federation_table(rows: list[dict[str, Any]], form: str = "text") -> list[str]:
     """The rows of federation_matrix as lines of a table."""
     if form not in TABLES:
-        raise AnsibleFilterError(f"There is no table of the form {form!r}; choose text or markdown.")
+        raise ValueError(f"There is no table of the form {form!r}; choose text or markdown.")
     return TABLES[form](rows)
 
 

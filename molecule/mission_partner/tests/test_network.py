@@ -37,7 +37,9 @@ def sweeps() -> dict:
 @pytest.mark.parametrize("way", SWEEPS, ids=lambda way: f"{way[0]} to {way[1]}")
 def test_every_port_but_those_of_the_table_is_closed(sweeps, way):
     """A stranger on the link net reaches nothing, a partner 443, own people the proxy, an operator ssh."""
-    assert sweeps[way] == SWEEPS[way]
+    assert set(sweeps[way]) <= set(SWEEPS[way])
+    # A tunnel under thousands of questions a second drops some: what is to be open is asked for by itself.
+    assert all(reaches(way[0], way[1], port) for port in SWEEPS[way])
 
 
 def test_partners_who_are_not_linked_do_not_reach_one_another():

@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleFilterError
 from ansible_collections.fieldops.mattermost.plugins.filter.federation import federation_matrix, federation_table
 
 
@@ -129,6 +128,6 @@ class TestMatrix:
         markdown = federation_table(rows, "markdown")
         assert markdown[1] == "| --- | --- | --- | --- | --- | --- | --- |"
         assert markdown[3].endswith("| no | alpha says: no ping \\| since noon |")
-        with pytest.raises(AnsibleFilterError) as error:
+        with pytest.raises(ValueError) as error:
             federation_table(rows, "html")
         assert error.value.message == "There is no table of the form 'html'; choose text or markdown."

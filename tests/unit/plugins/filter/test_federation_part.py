@@ -8,7 +8,6 @@ import itertools
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleFilterError
 from ansible_collections.fieldops.mattermost.plugins.filter.federation import federation_part, federation_problems
 from ansible_collections.fieldops.mattermost.tests.unit.federation_tables import (
     channel,
@@ -128,7 +127,7 @@ class TestPart:
         assert [len(part["arrivals"]) for part in parts] == [19] * 20
 
     def test_no_part_of_a_wrong_table(self) -> None:
-        with pytest.raises(AnsibleFilterError) as error:
+        with pytest.raises(ValueError) as error:
             federation_part(table("star"), "alpha")
         assert error.value.message == (
             "No part for alpha can be made of the table of links: The topology is 'star'; choose mesh, hub or list."
