@@ -130,4 +130,4 @@ class TestMatrix:
         assert markdown[3].endswith("| no | alpha says: no ping \\| since noon |")
         with pytest.raises(ValueError) as error:
             federation_table(rows, "html")
-        assert error.value.message == "There is no table of the form 'html'; choose text or markdown."
+        assert str(error.value) == "There is no table of the form 'html'; choose text or markdown."
