@@ -97,7 +97,8 @@ def lint_stages() -> list[Stage]:
         Stage("lint: changelog", "antsibull-changelog lint"),
         Stage(
             "docs",
-            "antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck . && python tools/check_docs.py && python tools/make_docs.py --check && python tools/api_coverage.py --check",
+            "antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck . && python tools/check_docs.py && "
+            "python tools/make_docs.py --check && python tools/api_coverage.py --check",
         ),
         Stage(
             "build",

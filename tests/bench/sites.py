@@ -18,10 +18,10 @@ from typing import Iterator
 STANDIN = Path(__file__).resolve().parents[1] / "standin"
 sys.path.append(str(STANDIN))
 
-from launcher import ADMIN as ADMIN  # for whoever uses the sites
-from launcher import Server, free_port
+from launcher import ADMIN, Server, free_port
 
 VERSION = "11.6.0"
+__all__ = ["ADMIN", "VERSION", "Postgres", "Sites", "built", "standing"]
 SETTINGS = {
     "STANDIN_PING_SECONDS": "15",  # 60 on a real server: only the wait for the first ping would be longer
     "MM_CONNECTEDWORKSPACESSETTINGS_ENABLESHAREDCHANNELS": "true",

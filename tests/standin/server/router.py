@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from server.errors import ApiError, DropConnection, forbidden, invalid_url, no_such_route
 from server.http import TAKEN, Answer, Request
 from server.ids import is_id, new_id
-from server.permissions import has_permission
-from server.permissions import is_admin as is_admin  # for the routes
+from server.permissions import has_permission, is_admin
 from server.sessions import require_second_factor
 
 if TYPE_CHECKING:
