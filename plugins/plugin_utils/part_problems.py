@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.fieldops.mattermost.plugins.module_utils._errors import MattermostError
 from ansible_collections.fieldops.mattermost.plugins.module_utils._licences import parse
+from ansible_collections.fieldops.mattermost.plugins.plugin_utils.network import port_range
 from ansible_collections.fieldops.mattermost.plugins.plugin_utils.parts import plugins_of
 
 PREFIX = "mission_partner"
@@ -35,6 +36,15 @@ URLS = {
     "search": ("search_url",),
     "translation": ("translation_url",),
 }
+# Services that the servers call, besides those of which the inventory has hosts; and lists of addresses that let them out, with their ports.
+SERVICES = {
+    "matrix": "matrix_homeserver_url",
+    "xmpp": "xmpp_server",
+    "search": "search_url",
+    "translation": "translation_url",
+    "object_storage": "object_storage_endpoint",
+}
+LETS_OUT = {"object_storage": ("file_store_addresses", (443, 2049, 9000))}
 TIMES = {
     "compliance_export": "compliance_export_time",
     "retention": "retention_time",
@@ -134,6 +144,48 @@ def _together(given: Given) -> Iterator[str]:
     yield from _shared_policies(given)
 
 
+def _called(given: Given) -> Iterator[tuple[str, str, str]]:
+    """Each service that the servers call: the part, the variable, and the address in it."""
+    values, on = given["values"], _on(given)
+    for part, variable in SERVICES.items():
+        if part in on and (part != "translation" or values.get("translation_provider") == "libretranslate"):
+            yield part, variable, str(values.get(variable) or "")
+    for service in (values.get("agents_services") or []) if "agents" in on else []:
+        yield "agents", "agents_services", str(service.get("api_url") or "")
+
+
+def _port(address: str) -> int | None:
+    """The port of a service elsewhere; None for one on this host, and for what is no address."""
+    try:
+        url = urlsplit(address if "//" in address else f"https://{address}")
+        port = url.port or (80 if url.scheme == "http" else 443)
+    except ValueError:
+        return None
+    return port if url.hostname and url.hostname not in ("localhost", "127.0.0.1") else None
+
+
+def _let_out(flow: Mapping[str, Any], port: int) -> bool:
+    try:
+        ranges = [port_range(value) for value in flow.get("ports") or []]
+    except ValueError:
+        return True  # the firewall's own check tells what is wrong with it
+    return flow.get("direction") == "out" and (not ranges or any(low <= port <= high for low, high in ranges))
+
+
+def _flows(given: Given) -> Iterator[str]:
+    """The firewall knows addresses, and these are names: nothing but a flow that the site gives lets the servers out."""
+    extra = given.get("flows_extra") or []
+    for part, variable, address in _called(given):
+        port, (lists, ports) = _port(address), LETS_OUT.get(part, ("", ()))
+        if port is None or (given["values"].get(lists) and port in ports):
+            continue
+        if not any(_let_out(flow, port) for flow in extra):
+            yield (
+                f"{PREFIX}_{variable} is reached on port {port}, which the servers' firewall lets out to nobody: give the address in "
+                f"{PREFIX}_{lists or 'flows_extra'}."
+            )
+
+
 def _translation(given: Given) -> Iterator[str]:
     values, on = given["values"], _on(given)
     if "translation" not in on:
@@ -189,5 +241,5 @@ def _licence(given: Given) -> Iterator[str]:
 
 def parts_problems(given: Given) -> list[str]:
     """All that is wrong with the parts that are on, a sentence each; an empty list when nothing is."""
-    checks: tuple[Callable[[Given], Iterator[str]], ...] = (_missing, _forms, _together, _licence)
+    checks: tuple[Callable[[Given], Iterator[str]], ...] = (_missing, _forms, _together, _flows, _licence)
     return [problem for check in checks for problem in check(given)]

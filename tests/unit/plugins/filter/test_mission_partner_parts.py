@@ -80,7 +80,7 @@ def on(*parts: str) -> dict[str, bool]:
 
 
 def given(*parts: str, **changes: Any) -> dict[str, Any]:
-    known = ("version", "license", "links", "servers", "federation_enabled")
+    known = ("version", "license", "links", "servers", "federation_enabled", "flows_extra")
     return {
         "parts": on(*parts),
         "values": {**GOOD, **{name: value for name, value in changes.items() if name not in known}},
@@ -89,6 +89,14 @@ def given(*parts: str, **changes: Any) -> dict[str, Any]:
         "links": {},
         "servers": 2,
         "federation_enabled": True,
+        "flows_extra": [
+            {
+                "name": "services",
+                "direction": "out",
+                "ports": [443, 5222, 5000, "8000-9300"],
+                "addresses": ["10.0.0.20"],
+            }
+        ],
         **{name: value for name, value in changes.items() if name in known},
     }
 
@@ -222,6 +230,14 @@ def test_a_part_with_its_values_has_no_problem(part: str) -> None:
         (["legal_hold", "retention"], {"legal_hold_time": "04:00"}, "before the deletion begins."),
         (["guests"], {"guests_mfa_enforced": True}, "guests_mfa_enforced asks everybody for a second factor"),
         (["m365"], {}, "mission_partner_m365_enabled needs mission_partner_entra_enabled"),
+        (
+            ["search"],
+            {"flows_extra": []},
+            "search_url is reached on port 9200, which the servers' firewall lets out to nobody",
+        ),
+        (["xmpp"], {"flows_extra": [{"direction": "in"}]}, "give the address in mission_partner_flows_extra."),
+        (["agents"], {"flows_extra": []}, "mission_partner_agents_services is reached on port 8000"),
+        (["object_storage"], {"flows_extra": []}, "give the address in mission_partner_file_store_addresses."),
         (["cluster"], {"servers": 1}, "cluster_enabled is true, but the inventory has one server"),
         (["translation"], {}, "translation_provider is plugin, which needs mission_partner_agents_enabled."),
         (["translation", "agents"], {"translation_service": ""}, "mission_partner_translation_service is empty"),
@@ -252,6 +268,14 @@ def test_each_mistake_has_its_sentence(parts: list[str], changes: dict[str, Any]
     problems = mission_partner_parts_problems(given(*parts, **changes))
     assert len(problems) == 1 and sentence in problems[0], problems
     assert SECRET not in problems[0]
+
+
+def test_services_that_are_let_out_or_on_the_host_itself_are_no_problem() -> None:
+    assert not mission_partner_parts_problems(
+        given("object_storage", file_store_addresses=["10.0.0.30"], flows_extra=[])
+    )
+    assert not mission_partner_parts_problems(given("search", search_url="http://127.0.0.1:9200", flows_extra=[]))
+    assert not mission_partner_parts_problems(given("search", flows_extra=[{"direction": "out", "ports": []}]))
 
 
 def test_parts_that_are_off_have_no_problem() -> None:
