@@ -133,7 +133,7 @@ def newest_stages() -> list[Stage]:
           mkdir -p $FIELDOPS_COLLECTIONS/ansible_collections/fieldops
           ln -sfn $FIELDOPS_HOME $FIELDOPS_COLLECTIONS/{NAME}
         fi
-        ansible --version | head -n 1
+        ansible --version | sed -n 1p
     """
     return [
         Stage("newest core: set-up", setup, env=env),

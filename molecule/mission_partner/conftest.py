@@ -111,6 +111,11 @@ def until(question: Callable[[], T | None], *, what: str, seconds: float = PATIE
     pytest.fail(f"{what}: not within {seconds} s")
 
 
+def comes_to_reach(start: str, target: str, port: int) -> None:
+    """A connection comes about, if not at once: WireGuard repeats a handshake that was lost only after five seconds."""
+    until(lambda: reaches(start, target, port) or None, what=f"{start} to {target} port {port}", seconds=30)
+
+
 class Partner:
     """An organisation: its site, its operator and one of its people."""
 

@@ -10,7 +10,7 @@ import ssl
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import GATEWAYS, INSIDE, LINK, SERVERS, TUNNEL, open_ports, reaches, run
+from conftest import GATEWAYS, INSIDE, LINK, SERVERS, TUNNEL, comes_to_reach, open_ports, reaches, run
 from sites import WORK, strays
 
 MANAGEMENT, PEOPLE, PARTNERS = 22, [80, 443], 443
@@ -38,8 +38,9 @@ def sweeps() -> dict:
 def test_every_port_but_those_of_the_table_is_closed(sweeps, way):
     """A stranger on the link net reaches nothing, a partner 443, own people the proxy, an operator ssh."""
     assert set(sweeps[way]) <= set(SWEEPS[way])
-    # A tunnel under thousands of questions a second drops some: what is to be open is asked for by itself.
-    assert all(reaches(way[0], way[1], port) for port in SWEEPS[way])
+    # A tunnel under thousands of questions a second drops some, its own handshakes too: what is to be open is asked for by itself.
+    for port in SWEEPS[way]:
+        comes_to_reach(way[0], way[1], port)
 
 
 def test_partners_who_are_not_linked_do_not_reach_one_another():
@@ -82,8 +83,8 @@ def test_a_server_reaches_partners_and_nothing_else_outside(server):
 
 
 def test_servers_reach_their_partners_over_the_tunnel():
-    assert reaches("alpha-server", TUNNEL["bravo"], PARTNERS)
-    assert reaches("alpha-server", TUNNEL["charlie"], PARTNERS)
+    comes_to_reach("alpha-server", TUNNEL["bravo"], PARTNERS)
+    comes_to_reach("alpha-server", TUNNEL["charlie"], PARTNERS)
 
 
 def ask_as_partner(method: str, path: str) -> int:
