@@ -12,15 +12,19 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from . import fsutil
-from .depot_tree import Held, Tree, documents_of, told_files
+from .depot_page import render_page
+from .depot_tree import KEY_FILE, Held, Tree, documents_of
 from .errors import BundleError, told_plainly
 from .lock import Lock, compare, stamp, summary
 from .medium import THREADS, Opened, inspect
 from .openpgp import Keyring, SigningKey
+from .publish import apt, files
 from .store import Store
 
 FORMAT = 1
 CURRENT = "current"
+# What each kind of source publishes; a new kind is one more function here.
+PUBLISHERS = (apt.publish, files.publish)
 
 
 @dataclass
@@ -151,7 +155,7 @@ class Depot:
             bytes_copied=copied[1],
             bundles=told,
             repositories=sorted({group.name for bundle in bundles.values() for group in bundle.lock.repositories}),
-            files=told_files([item for _name, bundle in sorted(bundles.items()) for item in bundle.lock.items]),
+            files=files.told([item for _name, bundle in sorted(bundles.items()) for item in bundle.lock.items]),
             changes=changes,
             before="".join(summary(bundle.lock) for _name, bundle in sorted(held.items())),
             after="".join(summary(bundle.lock) for _name, bundle in sorted(bundles.items())),
@@ -176,8 +180,9 @@ class Depot:
             "bundles": result.bundles,
         }
         previous = os.path.realpath(link) if os.path.lexists(link) else None
-        tree = Tree(building, self.store, self.key, title=self.title)
-        tree.build([bundle for _name, bundle in sorted(bundles.items())], document, previous)
+        held = [bundle for _name, bundle in sorted(bundles.items())]
+        moment = max(bundle.lock.created_at for bundle in held)
+        _fill(Tree(building, self.store, self.key, self.title, moment, previous), held, document)
         os.rename(building, target)
         fresh = f"{link}.new"
         fsutil.remove(fresh)
@@ -200,6 +205,18 @@ class Depot:
             if sha256 not in needed:
                 os.unlink(self.store.path(sha256))
         return old
+
+
+def _fill(tree: Tree, bundles: Sequence[Held], document: Dict[str, Any]) -> None:
+    """Everything that the bundles amount to, with the documents they came with, a page for people and one for programs."""
+    for publish in PUBLISHERS:
+        document.update(publish(tree, bundles))
+    for held in bundles:
+        for name, data in held.documents.items():
+            tree.write(f"bundles/{held.lock.name}/{name}", data)
+    tree.write(KEY_FILE, tree.key.public_key())
+    tree.write("index.html", render_page(tree.title, document).encode())
+    tree.write("manifest.json", fsutil.dump_lines(document))
 
 
 def _hold(volume: Opened) -> Held:

@@ -8,11 +8,12 @@ import calendar
 import os
 import time
 from dataclasses import asdict, dataclass, field
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple, Type, TypeVar, Union
 
 from . import fsutil
-from .bom import NAME, PACKAGE
 from .errors import BundleError
+from .kinds import GROUPED, PLACED
+from .names import NAME
 
 FORMAT = 1
 R = TypeVar("R")
@@ -50,7 +51,7 @@ class Item:
     url: str
     proof: str  # why it is known to be the right one; a hash in it names a piece of evidence
     version: str = ""
-    group: str = ""  # the apt repository it is for
+    group: str = ""  # the repository it is for
     architecture: str = ""
     destination: str = ""
     why: str = ""  # the package that needs it; empty when the BOM names it
@@ -74,13 +75,14 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Repository:
-    """One apt repository that the items of its group make up."""
+    """One repository that the items of its group make up."""
 
     name: str
     release: str
     architecture: str
     packages: Tuple[str, ...]  # as the BOM names them
     stanzas: str  # sha256 of the evidence with what upstream says about each package
+    kind: str = "apt"
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ class Lock:
         moment_of(self.created, what)
         if not NAME.fullmatch(self.name) or self.version < 1 or self.expires_days < 1:
             raise BundleError(f"{what}: name, version or expires_days is not usable.")
-        groups = {repository.name for repository in self.repositories}
+        groups = {(repository.kind, repository.name) for repository in self.repositories}
         known = {piece.sha256 for piece in self.evidence}
         for repository in self.repositories:
             names = (repository.name, repository.release, repository.architecture)
@@ -156,9 +158,14 @@ class Lock:
             if not fsutil.is_sha256(thing.sha256) or thing.size < 0:
                 raise BundleError(f"{what}: {thing!r} has no usable sha256 and size.")
         for item in self.items:
-            fits = item.group in groups and PACKAGE.fullmatch(item.name)
-            if not (fits if item.kind == "apt" else fsutil.is_safe_relative(item.destination)):
+            if not _fits(item, groups):
                 raise BundleError(f"{what}: item {item.name!r} names no place that is safe to put it.")
+
+
+def _fits(item: Item, groups: Set[Tuple[str, str]]) -> bool:
+    if item.kind in GROUPED:
+        return (item.kind, item.group) in groups and GROUPED[item.kind].fullmatch(item.name) is not None
+    return item.kind in PLACED and fsutil.is_safe_relative(item.destination)
 
 
 def _lean(row: Dict[str, Any]) -> Dict[str, Any]:

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Dict, Tuple
 
 from . import fsutil
-from .bom import NAME
 from .errors import BundleError
 from .lock import moment_of
+from .names import NAME
 
 FORMAT = 1
 ROOT = "root.json"

@@ -181,9 +181,9 @@ class Packer:
         """The lock, and for each repository an apt index whose packages are the objects: installable as it lies."""
         lock = self.lock
         yield manifest.LOCK, lock.dump()
-        for repository in lock.repositories:
+        for repository in (repository for repository in lock.repositories if repository.kind == "apt"):
             stanzas = aptrepo.read_stanzas(lock, repository, self.store.read(repository.stanzas) or b"")
-            items = [item for item in lock.items if item.group == repository.name]
+            items = [item for item in lock.items if (item.kind, item.group) == ("apt", repository.name)]
             packages = aptrepo.render_packages(items, stanzas, lambda item: object_path(item.sha256))
             path = aptrepo.packages_path(repository.architecture)
             release = aptrepo.render_release(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Dict, List, Tuple
 from urllib.parse import quote
 
-from ..bom import AptItem, AptSource
+from ..boms.apt import AptItem, AptSource
 from ..errors import BundleError
 from ..lock import Evidence, Item, Repository, stamp
 from ..workspace import Resolved, Workspace

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Dict, List, Sequence, Tuple
 
 from .. import fsutil
-from ..bom import AptSource
+from ..boms.apt import AptSource
 from ..errors import BundleError
 from ..transport import check_url
 from . import debian

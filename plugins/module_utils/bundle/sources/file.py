@@ -10,7 +10,7 @@ import re
 from typing import Any, List, Mapping, Optional, Tuple
 
 from .. import fsutil
-from ..bom import FileItem, Signature
+from ..boms.files import FileItem, Signature
 from ..lock import Evidence, Item
 from ..openpgp import Keyring
 from ..workspace import Resolved, Workspace

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""The kinds of items, and where a depot puts each. A new kind of source adds its line here."""
+
+from __future__ import annotations
+
+import re
+from typing import Dict
+
+from .names import PACKAGE
+
+# Parts of a repository of the same kind, by what their names look like.
+GROUPED: Dict[str, re.Pattern[str]] = {"apt": PACKAGE}
+# Single files: the directory of the depot that their destination is relative to.
+PLACED = {"file": "files", "mattermost_release": "files", "plugin": "files"}

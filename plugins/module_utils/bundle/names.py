@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""What names may look like, wherever they are read."""
+
+from __future__ import annotations
+
+import re
+from typing import Tuple
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+NAME_TOLD = "a name of lower-case letters, digits, dots, dashes and underscores"
+PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9_-]+")
+
+
+def union(first: Tuple[str, ...], second: Tuple[str, ...]) -> Tuple[str, ...]:
+    """Both, in order, each value once."""
+    return first + tuple(value for value in second if value not in first)
