@@ -9,6 +9,7 @@ PRIVATE to the collection: other code must not import it.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any, List, Mapping, Optional
 from urllib.parse import quote
 
@@ -68,22 +69,17 @@ class SharedChannel:
         return is_online(self.row) and now_ms() - self.link["create_at"] > _STUCK_MS
 
     def create(self) -> Fields:
-        """Offer the channel to the other server."""
+        """Offer the channel to the other server; marked as read-only before anybody is invited, if it shall be that."""
         read_only = self._read_only()
         if self.link:
-            self._uninvite()
+            self._end_link()
         if self.shared and self.shared["readonly"] != read_only:
             # Offered while it is still marked, it would be shared otherwise than asked for.
             self._unshare()
-        if read_only and not self._shared_now():
-            self._command("invite", f"--connectionID {self.row['remote_id']} --readonly Y")
-            self.shared = self._after_command(shared=True)
-            if not self.shared.get("readonly"):
-                raise MattermostError(
-                    f"The server did not share the channel {self.name} as read-only. {self._answered}"
-                )
-        else:
-            self._post("invite", f"share the channel {self.name} over the connection {self.row['name']}")
+        if read_only:
+            self._mark_read_only()
+        self._post("invite", f"share the channel {self.name} over the connection {self.row['name']}")
+        self._shared_as(read_only)
         return self._wait()
 
     def predicted(self) -> Fields:
@@ -110,21 +106,34 @@ class SharedChannel:
         return self._shown() if self.link["is_invite_confirmed"] else self._wait()
 
     def _connection(self) -> Fields:
-        if self.params["state"] == "present" and not self.check_mode:
-            return self.federation.connection(self.params["connection"])
         rows = self.federation.named(self.params["connection"])
-        return only(rows) if rows else {}
+        if rows or self.params["state"] == "absent":
+            return only(rows) if rows else {}
+        look = partial(self.federation.connection, self.params["connection"])
+        return _lookup.foreseen(look, self.warnings, lenient=self.check_mode) or {}
 
     def _channel(self) -> Fields:
         """The channel. When it shall not be shared, it may be archived, or not there at all."""
-        team = self.params["team"]
-        if self.params["state"] == "present" and not self.check_mode:
-            return _lookup.channel(self.client, team, self.name)
-        found = self.client.find(f"/teams/name/{quote(team.lower(), safe='')}", tried=f"look for the team {team}")
-        if found is None:
+        present, name = self.params["state"] == "present", self.params["team"]
+        look = partial(_lookup.team, self.client, name)
+        team = _lookup.foreseen(look, self.warnings if present else [], lenient=self.check_mode or not present)
+        if team is None:
             return {}
-        path = f"/teams/{found['id']}/channels/name/{quote(self.name, safe='')}?include_deleted=true"
-        return self.client.find(path, tried=f"look for the channel {self.name}") or {}
+        path = f"/teams/{team['id']}/channels/name/{quote(self.name, safe='')}?include_deleted=true"
+        found = self.client.find(path, tried=f"look for the channel {self.name}") or {}
+        if present and not found:
+            _lookup.foreseen(
+                partial(_lookup.channel, self.client, name, self.name), self.warnings, lenient=self.check_mode
+            )
+        elif present and found["delete_at"]:
+            self._archived()
+        return found
+
+    def _archived(self) -> None:
+        message = f"The channel {self.name} in the team {self.params['team']} is archived. Restore it with the module channel."
+        if not self.check_mode:
+            raise MattermostError(message)
+        self.warnings.append(f"{message} An earlier task may do that, so the check goes on.")
 
     def _may_be_shared(self) -> None:
         """Refuse what the server refuses, or would take and do otherwise."""
@@ -162,21 +171,56 @@ class SharedChannel:
             return False
         return not self.federation.linked(self.channel["id"])
 
+    def _end_link(self) -> None:
+        """End a link that gets stuck. With the last one newer servers take the mark away; another one may find it still."""
+        self._uninvite()
+        self.link = {}
+        if self._is_left_over():
+            self.shared = self._after_change(shared=False)
+
     def _unshare(self) -> None:
         self._command("unshare")
-        if self._after_command(shared=False):
+        self.shared = self._after_change(shared=False)
+        if self.shared:
             raise MattermostError(f"The server did not unshare the channel {self.name}. {self._answered}")
+
+    def _mark_read_only(self) -> None:
+        """Share it with nobody yet: an invitation shares what is not shared, as writable, whatever a replica still shows."""
+        self._command("share", "--readonly Y")
+        self.shared = self._after_change(shared=True)
+        if not self.shared.get("readonly"):
+            raise MattermostError(f"The server did not share the channel {self.name} as read-only. {self._answered}")
+
+    def _shared_as(self, read_only: bool) -> None:
+        """See that it was shared as it was asked for; if somebody else was quicker, take it back."""
+        self.shared = self._after_change(shared=True)
+        if self.params["read_only"] is None or bool(self.shared.get("readonly")) == read_only:
+            return
+        for _attempt in range(_LAG):
+            self.link = self._link_now()
+            if self.link:
+                break
+            time.sleep(_POLL)
+        self._uninvite()
+        asked, became = ("read-only", "writable") if read_only else ("writable", "read-only")
+        raise MattermostError(
+            f"The channel {self.name} was to be shared as {asked} over the connection {self.row['name']}, but is shared "
+            f"as {became}: something else has shared it at the same time. It was taken back from this connection. See "
+            "who else shares it, end that, and run this again."
+        )
 
     def _shared_now(self) -> Fields:
         return self.federation.shared(self.channel["team_id"], self.channel["id"], fresh=True) or {}
 
-    def _after_command(self, *, shared: bool) -> Fields:
+    def _after_change(self, *, shared: bool) -> Fields:
         """The same after a change; the server reads it from a replica of its database, which can lag behind."""
+        found = self._shared_now()
         for _attempt in range(_LAG):
-            if bool(self._shared_now()) == shared:
+            if bool(found) == shared:
                 break
             time.sleep(_POLL)
-        return self._shared_now()
+            found = self._shared_now()
+        return found
 
     def _link_now(self) -> Fields:
         return self.federation.link(self.row, self.channel["id"]) or {}

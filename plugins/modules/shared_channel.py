@@ -23,7 +23,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - A channel or a connection that does not exist is taken for one that will, when O(state=present).
+      - A channel or a connection that does not exist is taken for one that will, and an archived channel for one that will be
+        restored, when O(state=present). A warning says so.
   diff_mode:
     support: full
   idempotent:
@@ -36,7 +37,7 @@ options:
     required: true
   channel:
     description:
-      - Name of the channel. It must exist. The channels that every team has (V(town-square) and V(off-topic)) are refused.
+      - Name of the channel. It must exist and not be archived. The channels that every team has (V(town-square) and V(off-topic)) are refused.
     type: str
     required: true
   connection:
@@ -61,7 +62,9 @@ options:
         connection and writable for another one is therefore refused, and so is a change while it is shared.
       - The other server sees to it when the channel arrives there for the first time, by taking posting and reacting from
         members and guests of the channel. Administrators there can still post, and can undo it.
-      - Is set by the command C(/share-channel), so that the account needs to be able to post in the channel.
+      - Is set by the command C(/share-channel) before the other server is invited, so that the account needs to be able to
+        post in the channel. If the channel is shared otherwise afterwards, because something else has shared it at the same
+        time, it is taken back from the connection, and that is an error.
     type: bool
   wait_timeout:
     description:

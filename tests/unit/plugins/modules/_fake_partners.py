@@ -47,7 +47,7 @@ class Partners:
             found = {"id": team_id, "name": name}
             fake.routes[("GET", f"/teams/name/{name}")] = fake.routes[("GET", f"/teams/{team_id}")] = found
             fake.routes[("GET", f"/sharedchannels/{team_id}")] = lambda request, team_id=team_id: self.page(
-                request, [one for one in self.shared if one["team_id"] == team_id]
+                request, [one for one in self.shown() if one["team_id"] == team_id]
             )
 
     @staticmethod
@@ -151,6 +151,10 @@ class Partners:
         self.links.append(link)
         return link
 
+    def shown(self) -> List[Dict[str, Any]]:
+        """The shared channels as the server shows them."""
+        return self.shared
+
     def is_shared(self, channel: Dict[str, Any]) -> Optional[Dict[str, Any]]:
         return next((one for one in self.shared if one["id"] == channel["id"]), None)
 
@@ -162,6 +166,8 @@ class Sharing(Partners):
         super().__init__(fake)
         self.answer = "takes"
         self.unshares = True
+        self.lag = 0  # how many times a replica shows what was before a change
+        self._before: List[List[Dict[str, Any]]] = []
         self.commands: List[str] = []
         fake.routes[("POST", "/commands/execute")] = lambda request: self.command(**request.json)
 
@@ -176,6 +182,13 @@ class Sharing(Partners):
             self.connect(row, channel["id"])
         return channel
 
+    def share(self, channel: Dict[str, Any], **fields: Any) -> None:
+        self._before = [list(self.shared)] * self.lag
+        super().share(channel, **fields)
+
+    def shown(self) -> List[Dict[str, Any]]:
+        return self._before.pop() if self._before else self.shared
+
     def connect(self, row: Dict[str, Any], *channel_ids: str) -> None:
         """The routes of a connection for these channels."""
         for one in channel_ids:
@@ -183,11 +196,11 @@ class Sharing(Partners):
             self.fake.routes[("POST", f"{path}/invite")] = lambda request, one=one: self.invite(row, one)
             self.fake.routes[("POST", f"{path}/uninvite")] = lambda request, one=one: self.uninvite(row, one)
 
-    def invite(self, row: Dict[str, Any], channel_id: str, *, readonly: bool = False) -> Reply:
+    def invite(self, row: Dict[str, Any], channel_id: str) -> Reply:
         channel = self.channels[channel_id]
         shared = self.is_shared(channel)
         if shared is None:
-            self.share(channel, readonly=readonly)
+            self.share(channel)
         elif not shared["home"]:
             return error(400, "api.command_share.channel_invite_not_home.error")
         known = any(link["remote_id"] == row["remote_id"] and link["channel_id"] == channel_id for link in self.links)
@@ -204,6 +217,7 @@ class Sharing(Partners):
         return Reply(200 if ended else 204, {"status": "OK"} if ended else b"")
 
     def unshare(self, channel_id: str) -> None:
+        self._before = [list(self.shared)] * self.lag
         self.shared = [one for one in self.shared if one["id"] != channel_id]
         self.links = [one for one in self.links if one["channel_id"] != channel_id]
 
@@ -214,8 +228,9 @@ class Sharing(Partners):
             self.unshare(channel_id)
             text = "##### This channel is no longer shared."
         else:
-            assert words[:3] == ["/share-channel", "invite", "--connectionID"]
-            row = next(one for one in self.rows if one["remote_id"] == words[3])
-            self.invite(row, channel_id, readonly=words[4:] == ["--readonly", "Y"])
-            text = "##### This channel is now shared.\n##### Shared channel invitation has been sent."
+            assert words == ["/share-channel", "share", "--readonly", "Y"]
+            channel = self.channels[channel_id]
+            if not self.is_shared(channel):
+                self.share(channel, readonly=True)
+            text = "##### This channel is now shared."
         return {"response_type": "ephemeral", "text": text}
