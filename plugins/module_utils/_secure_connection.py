@@ -9,7 +9,6 @@ PRIVATE to the collection: other code must not import it.
 from __future__ import annotations
 
 import re
-import secrets
 import time
 from typing import Any, Dict, List, Mapping, Optional
 
@@ -34,6 +33,7 @@ class SecureConnection:
         self.name: str = params["name"].lower()
         self.rows: List[Fields] = []
         self._invitation: Optional[str] = None
+        self._was_open = False  # whether nobody had accepted the invitation when this began
         if not _NAME.match(self.name):
             raise MattermostError(
                 f"Cannot set up the secure connection {self.name}: a name has 1 to 64 letters, digits, '.', '_' and '-'."
@@ -52,6 +52,7 @@ class SecureConnection:
     def read(self) -> Optional[Fields]:
         """The connection as it is shown."""
         self.rows = self.federation.named(self.name)
+        self._was_open = not self.rows or is_pending(self.row)
         if self.params["state"] == "present":
             self._no_conflict()
         return self.federation.shown(self.row) if self.rows else None
@@ -74,6 +75,7 @@ class SecureConnection:
 
     def predicted(self, old: Optional[Fields]) -> Fields:
         """What a new connection would look like."""
+        self._can_be_made()
         confirmed = bool(self.params["invitation"])
         old = old or {}
         return {
@@ -86,6 +88,7 @@ class SecureConnection:
 
     def create(self) -> Fields:
         """A new connection, by inviting or by accepting; one that it replaces goes only when it is there."""
+        self._can_be_made()
         replaced = self.rows
         old = replaced[0] if replaced else {}
         team = self.params["team"]
@@ -99,8 +102,7 @@ class SecureConnection:
             "name": self.name,
             "display_name": self.params["display_name"] or old.get("display_name") or self.name,
             "default_team_id": team_id,
-            # A connection whose invitation nobody asked for gets one that nobody can read.
-            "password": self.params["password"] or secrets.token_urlsafe(24),
+            "password": self.params["password"],
         }
         row = self._accept(body) if self.params["invitation"] else self._invite(body)
         self._remove(replaced)
@@ -148,6 +150,7 @@ class SecureConnection:
     def wait(self) -> Fields:
         """Wait until the other server has accepted and answers; without patience, do not wait."""
         end = time.monotonic() + self.params["wait_timeout"]
+        self._taken_by_another()
         while self.params["wait_timeout"] and not is_online(self.row):
             if time.monotonic() >= end:
                 raise MattermostError(self._too_late())
@@ -156,14 +159,35 @@ class SecureConnection:
             if found is None:
                 raise MattermostError(f"The secure connection {self.name} was removed while it was waited for.")
             self.rows = [found]
-        self._same_site()
+            self._taken_by_another()
         return self.federation.shown(self.row)
+
+    def _can_be_made(self) -> None:
+        """Refuse to make a connection whose invitation nobody gets to see."""
+        if not self.params["invitation"] and not self.params["issue_invitation"]:
+            raise MattermostError(
+                f"Cannot create the secure connection {self.name}: give the invitation of the other server, or "
+                "issue_invitation, so that there is one for it."
+            )
+        if not self.params["password"]:
+            raise MattermostError(f"Cannot create the secure connection {self.name}: give the invitation's password.")
+
+    def _taken_by_another(self) -> None:
+        """A server other than the one that was meant has accepted the invitation in the meantime: end it at once."""
+        if not self._was_open or not self._is_other_site(self.row):
+            return
+        self._remove(self.rows)
+        raise MattermostError(
+            f"The invitation to the secure connection {self.name} was accepted by {self.row['site_url']}, not by "
+            f"{self.params['site_url']}. The connection was removed again; the other server still has its side. Correct "
+            "the address if that is the right server. If not, find out how it came by the invitation and its password, "
+            "and take another password for the next one."
+        )
 
     def _invite(self, body: Fields) -> Fields:
         tried = f"create the secure connection {self.name}"
         made = self.client.post("/remotecluster", body, tried=tried, needs=MANAGE_CONNECTIONS)
-        if self.params["issue_invitation"]:
-            self._invitation = made["invite"]
+        self._invitation = made["invite"]
         row: Fields = made["remote_cluster"]
         return row
 

@@ -38,7 +38,7 @@ options:
     required: true
   state:
     description:
-      - Whether the connection exists.
+      - Whether the connection exists. A new one needs O(invitation) or O(issue_invitation).
       - V(absent) ends it on this side, and with it the sharing of all channels. The other server is not told, so remove
         it there too. Channels and messages stay.
     type: str
@@ -58,7 +58,8 @@ options:
     description:
       - The site address of the other server. If the connection leads to another one, or another connection leads there,
         that is an error, and nothing is changed.
-      - If an accepted invitation turns out to come from somewhere else, the connection is removed again.
+      - If an accepted invitation turns out to come from somewhere else, or somebody else accepts this server's invitation while
+        this task runs, the connection is removed again, and that is an error.
     type: str
   invitation:
     description:
@@ -108,6 +109,7 @@ EXAMPLES = r"""
     issue_invitation: true
     password: "{{ vault_password_alpha_bravo }}"
   register: alpha
+  no_log: true  # whoever sees the invitation can try passwords on it
 
 - name: Bravo accepts, unless that was done
   fieldops.mattermost.secure_connection:
@@ -117,9 +119,10 @@ EXAMPLES = r"""
     display_name: Alpha Force
     team: operations
     site_url: https://chat.alpha.example
-    invitation: "{{ alpha.invitation | default(omit) }}"
+    invitation: "{{ alpha.invitation }}"
     password: "{{ vault_password_alpha_bravo }}"
     wait_timeout: 120
+  when: alpha.invitation is defined
 
 - name: End the connection on this side
   fieldops.mattermost.secure_connection:

@@ -100,11 +100,19 @@ def test_invitations_end(run, fake_url, server, age, args, changed):
         assert result["diff"]["before"]["id"] == "remote0" and result["secure_connection"]["id"] != "remote0"
 
 
-def test_create_without_an_invitation(run, fake_url, server):
-    """The server makes one all the same; nobody knows its password."""
-    assert "invitation" not in run(team="operations") and len(server.rows) == 1
-    assert len(bodies(fake_url, "POST", ROOT)[0]["password"]) >= 32
-    assert not run(team="operations")["changed"]
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({}, "give the invitation of the other server, or issue_invitation, so that there is one for it."),
+        ({"invitation": "", "password": PASSWORD}, "give the invitation of the other server, or issue_invitation"),
+        ({**INVITE, "password": ""}, "give the invitation's password."),
+        ({**ACCEPT, "password": ""}, "give the invitation's password."),
+    ],
+)
+def test_nothing_is_made_that_nobody_can_accept(run, fake_url, check, args, words):
+    """A registered invitation that is empty must not leave a pending connection behind."""
+    assert words in run(check=check, **{"team": "operations", **args})["msg"] and not fake_url.writes
 
 
 def test_accept(run, fake_url, server):
@@ -228,12 +236,40 @@ def test_wait_too_long(run, fake_url, server, monkeypatch, fields, words):
     assert words in run(wait_timeout=7)["msg"]
 
 
-def test_wait_for_something_unexpected(run, fake_url, server, monkeypatch):
+TAKEN = (
+    "was accepted by https://chat.mallory.example, not by https://chat.bravo.example. The connection was removed again"
+)
+MEANT = {"wait_timeout": 60, "site_url": "https://chat.bravo.example"}
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_an_invitation_that_another_server_accepts_is_void(run, fake_url, server, monkeypatch, there):
+    """Whether it was issued now or before; the connection goes at once, and not when the patience ends."""
+    if there:
+        server.row("bravo", site_url="pending_1", last_ping_at=0)
+    accepts = {"site_url": "https://chat.mallory.example"}
+    monkeypatch.setattr("time.sleep", lambda seconds: server.rows[0].update(accepts))
+    assert TAKEN in run(**INVITE, **MEANT)["msg"]
+    assert server.rows == [] and fake_url.writes[-1] == f"DELETE {ROOT}/remote0"
+
+
+def test_an_invitation_that_another_server_accepts_between_two_looks(run, server):
+    """The change of the name shows it first."""
     row = server.row("bravo", site_url="pending_1")
-    monkeypatch.setattr("time.sleep", lambda seconds: row.update(site_url="https://chat.mallory.example"))
-    args = {"wait_timeout": 60, "site_url": "https://chat.bravo.example"}
-    assert "leads to https://chat.mallory.example, not to" in run(**args)["msg"]
-    row["site_url"] = "pending_1"
+    server.fake.routes[("PATCH", f"{ROOT}/remote0")] = lambda request: (
+        row.update(site_url="https://chat.mallory.example") or row
+    )
+    assert TAKEN in run(display_name="B", **MEANT)["msg"] and server.rows == []
+
+
+def test_a_connection_that_led_elsewhere_before_is_left_alone(run, fake_url, server):
+    server.row("bravo", site_url="https://chat.mallory.example")
+    assert "leads to https://chat.mallory.example, not to https://chat.bravo.example" in run(**INVITE, **MEANT)["msg"]
+    assert len(server.rows) == 1 and not fake_url.writes
+
+
+def test_removed_while_it_is_waited_for(run, server, monkeypatch):
+    row = server.row("bravo", site_url="pending_1")
     monkeypatch.setattr("time.sleep", lambda seconds: row.update(delete_at=1))
     assert "bravo was removed while it was waited for" in run(wait_timeout=60)["msg"]
 
