@@ -7,14 +7,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
-from .boms import apt, files
+from .boms import apt, files, rpm
 from .boms.apt import AptItem
 from .boms.files import FileItem
+from .boms.rpm import RpmItem
 from .errors import BundleError
 from .names import NAME, NAME_TOLD
 from .reader import Reader
 
-LATER = ("rpm", "images", "charts", "wheels", "collections")
+LATER = ("images", "charts", "wheels", "collections")
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,11 @@ class Section:
     join: Callable[[Reader, List[Any]], Tuple[Any, ...]]
 
 
-SECTIONS = {"apt": Section(apt.read, apt.join), "files": Section(files.read, files.join)}
+SECTIONS = {
+    "apt": Section(apt.read, apt.join),
+    "rpm": Section(rpm.read, rpm.join),
+    "files": Section(files.read, files.join),
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Bom:
     description: str
     expires_days: int
     apt: Tuple[AptItem, ...] = ()
+    rpm: Tuple[RpmItem, ...] = ()
     files: Tuple[FileItem, ...] = ()
 
     @classmethod
