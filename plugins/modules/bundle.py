@@ -11,6 +11,8 @@ short_description: Make a signed bundle from a lock
 version_added: 1.0.0
 author:
   - The fieldops.mattermost authors (@fieldops)
+extends_documentation_fragment:
+  - fieldops.mattermost.credentials
 description:
   - Fetches what the store lacks, over several connections and resuming inside a file, verifies each object by its sha256 while it
     arrives, and lays the objects out as a volume under a root that is signed with GnuPG.
@@ -149,7 +151,9 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.bundle import access
 from ..module_utils.bundle.errors import BundleError
+from ..module_utils.bundle.fetch import Client
 from ..module_utils.bundle.lock import stamp
 from ..module_utils.bundle.openpgp import SigningKey
 from ..module_utils.bundle.pack import Packer
@@ -167,6 +171,7 @@ def main() -> None:
             "connections": {"type": "int", "default": 8},
             "verify": {"type": "str", "choices": ["quick", "full"], "default": "quick"},
             "progress": {"type": "path"},
+            "credentials": access.OPTION,
         },
         supports_check_mode=True,
     )
@@ -184,6 +189,7 @@ def main() -> None:
             connections=max(1, given["connections"]),
             verify=given["verify"] == "full",
             progress=given["progress"],
+            client=Client(keychain=access.Keychain.given(given["credentials"])),
         )
         result = packer.run(check=module.check_mode)
     except BundleError as error:

@@ -11,6 +11,8 @@ short_description: Resolve a bill of materials to exact versions and digests
 version_added: 1.0.0
 author:
   - The fieldops.mattermost authors (@fieldops)
+extends_documentation_fragment:
+  - fieldops.mattermost.credentials
 description:
   - Asks every source of a bill of materials what it has now, verifies what its publisher signed, computes the dependency
     closure for the target, and writes the answer as a lock, which is a text that can be reviewed and kept in version control.
@@ -64,6 +66,16 @@ EXAMPLES = r"""
     path: /srv/bundles/site.lock.json
   check_mode: true
   diff: true
+
+- name: Take images from a registry of the organisation, with its own authority
+  fieldops.mattermost.bundle_lock:
+    bom: "{{ lookup('ansible.builtin.file', 'bom.yml') | from_yaml }}"
+    path: /srv/bundles/site.lock.json
+    credentials:
+      - url: https://registry.example.com
+        username: robot
+        password: "{{ registry_password }}"
+        ca_certificates: /etc/ssl/private-ca.pem
 """
 
 RETURN = r"""
@@ -139,8 +151,10 @@ from collections import Counter
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.bundle import access
 from ..module_utils.bundle.bom import Bom
 from ..module_utils.bundle.errors import BundleError
+from ..module_utils.bundle.fetch import Client
 from ..module_utils.bundle.lock import summary
 from ..module_utils.bundle.resolve import make_lock
 
@@ -151,6 +165,7 @@ def main() -> None:
             "bom": {"type": "raw", "required": True},
             "path": {"type": "path", "required": True},
             "store": {"type": "path", "default": "/var/lib/fieldops-bundle"},
+            "credentials": access.OPTION,
         },
         supports_check_mode=True,
     )
@@ -158,7 +173,8 @@ def main() -> None:
     path = module.params["path"]
     try:
         bom = Bom.parse(module.params["bom"])
-        result = make_lock(bom, path=path, store=module.params["store"], check=module.check_mode)
+        client = Client(keychain=access.Keychain.given(module.params["credentials"]))
+        result = make_lock(bom, path=path, store=module.params["store"], client=client, check=module.check_mode)
     except BundleError as error:
         module.fail_json(msg=str(error))
     for warning in result.warnings:

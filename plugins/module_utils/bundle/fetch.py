@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Callable, Iterator, Mapping, Optional, Tuple, TypeVar
 
 from . import fsutil
+from .access import Keychain, told
 from .errors import BundleError
 from .transport import TransientError, Transport, local_path
 
@@ -56,11 +57,12 @@ class Client:
         timeout: float = 30.0,
         back_off: float = 0.5,
         sleep: Callable[[float], None] = time.sleep,
+        keychain: Optional[Keychain] = None,
     ) -> None:
         self.attempts = attempts
         self.back_off = back_off
         self.sleep = sleep
-        self.transport = Transport(timeout=timeout)
+        self.transport = Transport(timeout=timeout, keychain=keychain)
 
     def get(
         self,

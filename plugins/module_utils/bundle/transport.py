@@ -6,19 +6,33 @@ from __future__ import annotations
 
 import base64
 import http.client
+import io
+import re
 import ssl
 import threading
 import urllib.request
-from typing import Dict, Mapping, Optional, Tuple
+from typing import BinaryIO, Dict, Mapping, Optional, Tuple, Union
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
+from .access import Keychain, origin_of, refusal, told
 from .errors import BundleError
+
+Body = Union[bytes, BinaryIO, None]
 
 _AGENT = "fieldops-mattermost-bundle/1"
 _WANTED = (200, 206, 304, 416)
 _REDIRECTS = (301, 302, 303, 307, 308)
 _TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 _HOPS = 5
+_REPLY = 1 << 20
+# A registry answers for a manifest only who says that he knows its form.
+_MANIFEST = re.compile(r"/v2/.+/manifests/[^/]+")
+MANIFEST_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
 
 
 class TransientError(Exception):
@@ -52,33 +66,66 @@ def local_path(url: str) -> Optional[str]:
 class Transport:
     """Sends requests. Every thread keeps its own open connection to each server it talks to."""
 
-    def __init__(self, *, timeout: float = 30.0) -> None:
+    def __init__(self, *, timeout: float = 30.0, keychain: Optional[Keychain] = None) -> None:
         self.timeout = timeout
+        self.keychain = keychain or Keychain()
         self._own = threading.local()
-        self._tls = ssl.create_default_context()
         self._proxies = urllib.request.getproxies()
 
     def ask(
-        self, method: str, url: str, headers: Mapping[str, str], *, also: Tuple[int, ...] = ()
+        self, method: str, url: str, headers: Mapping[str, str], *, also: Tuple[int, ...] = (), body: Body = None
     ) -> http.client.HTTPResponse:
         """One request, redirections followed; every status a caller cannot use is an error."""
-        asked = url
+        asked, at_home = url, True
         for _hop in range(_HOPS + 1):
-            answer = self._send(method, url, headers)
+            # Credentials are for the server they were given for, and for no one it refers to.
+            at_home = at_home and origin_of(url) == origin_of(asked)
+            answer = self._send_known(method, url, headers, body) if at_home else self._send(method, url, headers, body)
             if answer.status in _WANTED:
                 return answer
-            answer.read()
+            answer.read(_REPLY)
             if answer.status in also:
                 return answer
-            if answer.status in _TRANSIENT:
-                raise TransientError(f"the server answered HTTP {answer.status} {answer.reason}")
-            if answer.status not in _REDIRECTS:
-                raise BundleError(f"Cannot fetch {asked}: the server answered HTTP {answer.status} {answer.reason}.")
-            following = urljoin(url, answer.headers.get("Location", ""))
-            if not following.startswith("https:" if url.startswith("https:") else ("http:", "https:")):
-                raise BundleError(f"Cannot fetch {asked}: it redirects to {following!r}, which is not followed.")
-            url = check_url(following, f"Cannot follow the redirection of {asked}")
-        raise BundleError(f"Cannot fetch {asked}: it redirects more than {_HOPS} times.")
+            url = self._following(answer, method, asked, url)
+        raise BundleError(f"Cannot fetch {told(asked)}: it redirects more than {_HOPS} times.")
+
+    def _following(self, answer: http.client.HTTPResponse, method: str, asked: str, url: str) -> str:
+        """Where to ask next; an error when there is no such place."""
+        doing = "fetch" if method in ("GET", "HEAD") else "push to"
+        if answer.status in (401, 403):
+            raise BundleError(refusal(doing, asked, answer.status, self.keychain.find(asked)))
+        if answer.status in _TRANSIENT:
+            raise TransientError(f"the server answered HTTP {answer.status} {answer.reason}")
+        if answer.status not in _REDIRECTS or doing != "fetch":
+            raise BundleError(
+                f"Cannot {doing} {told(asked)}: the server answered HTTP {answer.status} {answer.reason}."
+            )
+        following = urljoin(url, answer.headers.get("Location", ""))
+        if not following.startswith("https:" if url.startswith("https:") else ("http:", "https:")):
+            raise BundleError(
+                f"Cannot fetch {told(asked)}: it redirects to {told(following)!r}, which is not followed."
+            )
+        return check_url(following, f"Cannot follow the redirection of {told(asked)}")
+
+    def _send_known(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> http.client.HTTPResponse:
+        """With what the server is to know of who asks; a token that it wants to see is fetched first."""
+        sent = self.keychain.header(url)
+        answer = self._send(method, url, {**headers, **sent}, body)
+        if answer.status == 401:
+            challenges = answer.headers.get_all("WWW-Authenticate") or []
+            answer.read(_REPLY)
+            if self.keychain.answer(url, sent, challenges, self._send_for_token):
+                answer = self._send(method, url, {**headers, **self.keychain.header(url)}, body)
+        return answer
+
+    def _send_for_token(self, url: str, headers: Mapping[str, str]) -> Tuple[int, bytes]:
+        answer = self._send("GET", url, headers)
+        data = answer.read(_REPLY)
+        if not answer.isclosed():
+            self.drop()
+        if answer.status in _TRANSIENT:
+            raise TransientError(f"{told(url)} answered HTTP {answer.status} {answer.reason}")
+        return answer.status, data
 
     def drop(self) -> None:
         """Close what this thread holds open: after an error a connection may be in the middle of an answer."""
@@ -86,25 +133,30 @@ class Transport:
             connection.close()
         self._pool().clear()
 
-    def _pool(self) -> Dict[Tuple[str, str], http.client.HTTPConnection]:
+    def _pool(self) -> Dict[Tuple[str, str, str], http.client.HTTPConnection]:
         if not hasattr(self._own, "pool"):
             self._own.pool = {}
-        pool: Dict[Tuple[str, str], http.client.HTTPConnection] = self._own.pool
+        pool: Dict[Tuple[str, str, str], http.client.HTTPConnection] = self._own.pool
         return pool
 
-    def _send(self, method: str, url: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+    def _send(self, method: str, url: str, headers: Mapping[str, str], body: Body = None) -> http.client.HTTPResponse:
         parts = urlsplit(url)
         proxy = self._proxy(parts)
-        key = (parts.scheme, parts.netloc)
+        trust = self.keychain.trust(url) if parts.scheme == "https" else ("", None)
+        key = (parts.scheme, parts.netloc, trust[0])
         connection = self._pool().get(key)
         if connection is None:
-            connection = self._pool()[key] = self._connect(parts, proxy)
+            connection = self._pool()[key] = self._connect(parts, proxy, trust[1])
         target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._") + (f"?{parts.query}" if parts.query else "")
         sent = {"User-Agent": _AGENT, "Accept-Encoding": "identity", **headers}
+        if _MANIFEST.fullmatch(parts.path):
+            sent.setdefault("Accept", ", ".join(MANIFEST_TYPES))
+        if isinstance(body, io.IOBase):
+            body.seek(0)
         if proxy is not None and parts.scheme == "http":
             target = f"http://{parts.netloc}{target}"
             sent.update(_proxy_headers(proxy))
-        connection.request(method, target, headers=sent)
+        connection.request(method, target, body=body, headers=sent)
         return connection.getresponse()
 
     def _proxy(self, parts: SplitResult) -> Optional[SplitResult]:
@@ -113,11 +165,13 @@ class Transport:
             return None
         return urlsplit(address if "://" in address else f"http://{address}")
 
-    def _connect(self, parts: SplitResult, proxy: Optional[SplitResult]) -> http.client.HTTPConnection:
+    def _connect(
+        self, parts: SplitResult, proxy: Optional[SplitResult], trust: Optional[ssl.SSLContext]
+    ) -> http.client.HTTPConnection:
         near = proxy or parts
         if parts.scheme == "http":
             return http.client.HTTPConnection(near.hostname or "", near.port, timeout=self.timeout)
-        secure = http.client.HTTPSConnection(near.hostname or "", near.port, timeout=self.timeout, context=self._tls)
+        secure = http.client.HTTPSConnection(near.hostname or "", near.port, timeout=self.timeout, context=trust)
         if proxy is not None:
             secure.set_tunnel(parts.hostname or "", parts.port, headers=_proxy_headers(proxy))
         return secure
