@@ -145,12 +145,23 @@ class Guest:
         try:
             self._demote(made["id"])
         except MattermostError as error:
-            self.client.delete(f"/users/{made['id']}", tried=f"deactivate the new account {self.name}", needs=MANAGE)
-            message = f"{error.message} The new account was deactivated."
+            message = f"{error.message} {self._undo(made['id'])}"
             raise MattermostError(message, status=error.status, error_id=error.error_id) from error
         if self.params["channels"]:
             self._add(made["id"], self.params["channels"])
         return self.read() or {}
+
+    def _undo(self, user_id: str) -> str:
+        """Deactivate the new account; gives a sentence that says whether that was done."""
+        tried = f"deactivate the new account {self.name}"
+        try:
+            self.client.delete(f"/users/{user_id}", tried=tried, needs=MANAGE)
+        except MattermostError as error:
+            return (
+                f"The new account {self.name} is an ordinary member, and could not be deactivated either; do that by "
+                f"hand. {error.message}"
+            )
+        return "The new account was deactivated."
 
     def update(self, changes: Fields) -> Fields:
         """Make it a guest, take it out of where it must not be, and only then let it in."""

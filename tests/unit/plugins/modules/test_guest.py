@@ -272,6 +272,27 @@ def test_no_member_is_left_over(run, server, guests, reply, pauses):
     assert server.writes == ["POST /users", "POST /users/u-gina/demote", "DELETE /users/u-gina"]
 
 
+def test_a_member_that_is_left_over_is_told_of(run, server, guests, pauses):
+    """The first thing that failed comes first; that nothing could be undone does not hide it."""
+    account = guests.account
+    refusals = {
+        ("POST", "/users/u-gina/demote"): error(501, "api.team.demote_user_to_guest.license.error"),
+        ("DELETE", "/users/u-gina"): error(403, "api.context.permissions.app_error"),
+    }
+    server.routes[("POST", "/users")] = lambda request: (
+        account(**request.json),
+        server.routes.update(refusals),
+    )[0]
+    result = run(**NEW)
+    assert (result["status"], result["error_id"]) == (501, "api.team.demote_user_to_guest.license.error")
+    assert result["msg"].startswith("Cannot make gina a guest: HTTP 501")
+    assert (
+        "The new account gina is an ordinary member, and could not be deactivated either; do that by hand."
+        in result["msg"]
+    )
+    assert "Cannot deactivate the new account gina: HTTP 403" in result["msg"]
+
+
 def test_channels_are_checked_first(run, server, guests):
     result = run(**NEW, channels=["ops:none"])
     assert "There is no channel none in the team ops" in result["msg"] and not server.writes
