@@ -7,15 +7,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
-from .boms import apt, files, rpm
+from .boms import apt, collections, files, rpm, wheels
 from .boms.apt import AptItem
+from .boms.collections import CollectionItem
 from .boms.files import FileItem
 from .boms.rpm import RpmItem
+from .boms.wheels import WheelsItem
 from .errors import BundleError
 from .names import NAME, NAME_TOLD
 from .reader import Reader
 
-LATER = ("images", "charts", "wheels", "collections")
+LATER = ("images", "charts")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ SECTIONS = {
     "apt": Section(apt.read, apt.join),
     "rpm": Section(rpm.read, rpm.join),
     "files": Section(files.read, files.join),
+    "wheels": Section(wheels.read, wheels.join),
+    "collections": Section(collections.read, collections.join),
 }
 
 
@@ -43,6 +47,8 @@ class Bom:
     apt: Tuple[AptItem, ...] = ()
     rpm: Tuple[RpmItem, ...] = ()
     files: Tuple[FileItem, ...] = ()
+    wheels: Tuple[WheelsItem, ...] = ()
+    collections: Tuple[CollectionItem, ...] = ()
 
     @classmethod
     def parse(cls, document: object) -> Bom:

@@ -11,6 +11,9 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from .errors import BundleError
 from .transport import check_url
 
+# What a ready BOM leaves open: a value that begins so is refused with what it says.
+FILL = "FILL IN:"
+
 
 @dataclass
 class Reader:
@@ -60,6 +63,9 @@ class Reader:
             hint = "" if isinstance(value, (dict, list)) else f" Put {value!r} in quotes."
             self.wrong(where, f"a text is expected here, not {_kind(value)}.{hint}")
             return ""
+        if value.startswith(FILL):
+            self.wrong(where, f"is left for you to fill in: {value[len(FILL) :].strip()}")
+            return ""
         if pattern is not None and not pattern.fullmatch(value):
             self.wrong(where, f"{value!r} is not {what}.")
         return value
@@ -74,6 +80,17 @@ class Reader:
         except BundleError as error:
             self.problems.append(f"{self.prefix}{error}")
             return ""
+
+
+def read_reason(reader: Reader, where: str, value: object) -> str:
+    """Why a thing is carried that nothing vouches for."""
+    if value is None:
+        return ""
+    item = reader.table(where, value, ("reason",), ("reason",)) or {}
+    reason = reader.text(f"{where}.reason", item.get("reason"))
+    if item.get("reason") == "":
+        reader.wrong(f"{where}.reason", "say why, in words.")
+    return reason
 
 
 def names_of(keys: Tuple[str, ...]) -> str:

@@ -9,7 +9,7 @@ from typing import List, Optional, Tuple
 
 from .. import fsutil
 from ..names import NAME, NAME_TOLD
-from ..reader import Reader, names_of
+from ..reader import Reader, names_of, read_reason
 
 KINDS = ("file", "mattermost_release", "plugin")
 
@@ -50,7 +50,7 @@ def read(reader: Reader, where: str, row: object) -> Optional[FileItem]:
     if kind not in KINDS:
         reader.wrong(f"{where}.kind", f"{kind!r} is none of {names_of(KINDS)}.")
     signature = _read_signature(reader, f"{where}.signature", item.get("signature"))
-    reason = _read_reason(reader, f"{where}.unverified", item.get("unverified"))
+    reason = read_reason(reader, f"{where}.unverified", item.get("unverified"))
     if not any(item.get(key) for key in ("sha256", "signature", "unverified")):
         reader.wrong(where, "give sha256 or signature, or say in unverified.reason why neither can be had.")
     digest = reader.text(f"{where}.sha256", item.get("sha256"))
@@ -75,16 +75,6 @@ def _read_signature(reader: Reader, where: str, value: object) -> Optional[Signa
     if item is None:
         return None
     return Signature(reader.url(f"{where}.url", item.get("url")), reader.text(f"{where}.keyring", item.get("keyring")))
-
-
-def _read_reason(reader: Reader, where: str, value: object) -> str:
-    if value is None:
-        return ""
-    item = reader.table(where, value, ("reason",), ("reason",)) or {}
-    reason = reader.text(f"{where}.reason", item.get("reason"))
-    if item.get("reason") == "":
-        reader.wrong(f"{where}.reason", "say why, in words.")
-    return reason
 
 
 def join(reader: Reader, files: List[FileItem]) -> Tuple[FileItem, ...]:
