@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,13 +24,13 @@ import sites
 from sites import WORK, Person, Refused, Site
 
 COLLECTION = sites.COLLECTION
-GATEWAYS = {"alpha": "alpha-gateway", "bravo": "bravo-gateway", "charlie": "charlie"}
-SERVERS = {"alpha": "alpha-server", "bravo": "bravo-gateway", "charlie": "charlie"}
+GATEWAYS = {"alpha": "alpha-gateway", "bravo": "bravo-gateway", "charlie": "charlie-host"}
+SERVERS = {"alpha": "alpha-server", "bravo": "bravo-gateway", "charlie": "charlie-host"}
 TUNNEL = {"alpha": "10.99.0.1", "bravo": "10.99.0.2", "charlie": "10.99.0.3"}
 LINK = {"alpha": "10.91.73.11", "bravo": "10.91.73.12", "charlie": "10.91.73.13"}
 INSIDE = {"alpha": "10.91.70.11", "bravo": "10.91.71.11", "charlie": "10.91.72.11"}
 TEAMS = {"alpha": "operations", "bravo": "coalition", "charlie": "liaison"}
-HOSTS = ("alpha-gateway", "alpha-server", "alpha-database", "bravo-gateway", "bravo-database", "charlie")
+HOSTS = ("alpha-gateway", "alpha-server", "alpha-database", "bravo-gateway", "bravo-database", "charlie-host")
 # Partners are given some time: a server collects changes for seconds, and asks every minute whether a partner is there.
 PATIENCE = 150
 T = TypeVar("T")
@@ -91,6 +92,25 @@ def open_ports(start: str, target: str) -> list[int]:
         done = run(start, "python3", "-", target, stdin=SWEEP)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@contextlib.contextmanager
+def bent(host: str) -> Iterator[None]:
+    """A host whose own filter lets everything into the tunnel, as that of a partner who means harm: what stops it then is the other end."""
+    chain = ["inet", "mattermost", "outgoing"]
+    mark = "bent by the rehearsal"
+    assert (
+        run(
+            host, "nft", "insert", "rule", *chain, "oifname", "wg-partners", "accept", "comment", f'"{mark}"'
+        ).returncode
+        == 0
+    )
+    try:
+        yield
+    finally:
+        rules = json.loads(run(host, "nft", "--json", "list", "chain", *chain).stdout)["nftables"]
+        for handle in [row["rule"]["handle"] for row in rules if row.get("rule", {}).get("comment") == mark]:
+            assert run(host, "nft", "delete", "rule", *chain, "handle", str(handle)).returncode == 0
 
 
 def reaches(start: str, target: str, port: int) -> bool:
