@@ -8,16 +8,18 @@ import glob
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Dict, Iterator, List, Sequence, Tuple
+from typing import Dict, Iterator, List, Sequence, Tuple, Union
 
-from . import fsutil, manifest
+from . import fsutil, manifest, pieces
 from .errors import BundleError, told_plainly
-from .lock import Lock, moment_of
+from .lock import Lock, moment_of, stamp
 from .manifest import Index, Root
 from .openpgp import Keyring
+from .pieces import Part
 from .store import object_path
 
-THREADS = 4
+THREADS = min(4, os.cpu_count() or 1)
+_DAY = 86400
 
 
 @dataclass
@@ -54,7 +56,10 @@ class Opened:
     index: Index
     lock: Lock
     signers: Tuple[str, ...]
-    documents: Dict[str, bytes]  # root, signature and lock as they were verified
+    documents: Dict[str, bytes]  # root, signature, lock, SBOM and contents as they were verified
+
+    def parts(self) -> List[Part]:
+        return [Part(piece, os.path.join(self.path, piece.path)) for piece in self.index.pieces]
 
     def object_path(self, sha256: str) -> str:
         return os.path.join(self.path, object_path(sha256))
@@ -66,6 +71,7 @@ class Opened:
         }
         small = set(self.index.files)
         wanted.update(self.index.files)
+        wanted.update({piece.path: (piece.sha256, piece.size) for piece in self.index.pieces})
         findings = Findings()
         present: Dict[str, int] = {}
         for name, size in _walk(self.path, findings):
@@ -107,57 +113,144 @@ def find_volumes(path: str) -> List[str]:
 
 
 def open_volume(path: str, keyring: Keyring, *, now: float, allow_expired: bool = False) -> Opened:
-    """Verify from the signature inwards: root, expiry, index, lock."""
-    root_data = fsutil.read_plain(os.path.join(path, manifest.ROOT))
-    signature = fsutil.read_plain(os.path.join(path, manifest.SIGNATURE))
+    """Verify from the signature inwards: root, dates, index, and the documents it names."""
     where = os.path.join(path, manifest.ROOT)
+    root_data = fsutil.read_plain(where, limit=manifest.ROOT_LIMIT)
+    signature = fsutil.read_plain(os.path.join(path, manifest.SIGNATURE), limit=manifest.SIGNATURE_LIMIT)
     signers = keyring.verify_detached(root_data, signature, what=where)
     root = Root.parse(root_data, where)
-    if now > moment_of(root.expires, where) and not allow_expired:
-        raise BundleError(
-            f"The bundle {root.name} at {path} expired on {root.expires}. Bring a newer one, or allow expired bundles."
-        )
-    index_data = fsutil.read_plain(os.path.join(path, manifest.INDEX))
-    digest = fsutil.sha256_bytes(index_data)
-    named = [volume for volume in root.volumes if volume.index == digest]
-    if not named:
-        raise BundleError(
-            f"{os.path.join(path, manifest.INDEX)} is damaged, or of another bundle: the signed root does not name it."
-        )
-    index = Index.parse(index_data, os.path.join(path, manifest.INDEX))
-    lock_data = _read_lock(path, root)
-    lock = Lock.parse(lock_data, os.path.join(path, manifest.LOCK))
-    if (index.bundle, index.version, index.volume) != (root.name, root.version, named[0].name):
-        raise BundleError(f"The index of {path} is of another bundle than its root.")
-    documents = {manifest.ROOT: root_data, manifest.SIGNATURE: signature, manifest.LOCK: lock_data}
+    _check_dates(root, path, now, allow_expired)
+    index = _read_index(path, root)
+    documents = {manifest.ROOT: root_data, manifest.SIGNATURE: signature}
+    for name, digest in ((manifest.LOCK, root.lock), (manifest.SBOM, root.sbom), (manifest.CONTENTS, root.contents)):
+        if digest:
+            documents[name] = _read_document(path, name, digest)
+    lock = Lock.parse(documents[manifest.LOCK], os.path.join(path, manifest.LOCK))
     return Opened(path, root, fsutil.sha256_bytes(root_data), index, lock, tuple(signers), documents)
 
 
-def _read_lock(path: str, root: Root) -> bytes:
-    where = os.path.join(path, manifest.LOCK)
+def _check_dates(root: Root, path: str, now: float, allow_expired: bool) -> None:
+    if now < moment_of(root.created, path) - _DAY:
+        raise BundleError(
+            f"The clock of this machine says {stamp(now)}, but the bundle {root.name} at {path} was made on "
+            f"{root.created}. Set the clock."
+        )
+    if now > moment_of(root.expires, path) and not allow_expired:
+        raise BundleError(
+            f"The bundle {root.name} at {path} expired on {root.expires}, and it is {stamp(now)} by this machine's clock. "
+            "Bring a newer one, or allow expired bundles."
+        )
+
+
+def _read_index(path: str, root: Root) -> Index:
+    where = os.path.join(path, manifest.INDEX)
     data = fsutil.read_plain(where)
-    if fsutil.sha256_bytes(data) != root.lock:
+    digest = fsutil.sha256_bytes(data)
+    named = [volume for volume in root.volumes if volume.index == digest]
+    if not named:
+        raise BundleError(f"{where} is damaged, or of another bundle: the signed root does not name it.")
+    index = Index.parse(data, where)
+    if (index.bundle, index.version, index.volume) != (root.name, root.version, named[0].name):
+        raise BundleError(f"The index of {path} is of another bundle than its root.")
+    return index
+
+
+def _read_document(path: str, name: str, digest: str) -> bytes:
+    where = os.path.join(path, name)
+    data = fsutil.read_plain(where)
+    if fsutil.sha256_bytes(data) != digest:
         raise BundleError(f"{where} is damaged: the signed root names another content.")
     return data
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a medium holds."""
+    """What the media of one bundle hold together."""
 
+    root: Root
+    lock: Lock
     volumes: Sequence[Opened]
     missing_volumes: Sequence[str]
+    # Where each object is read from: its path, or its pieces, of which some may be on volumes that are not here.
+    objects: Dict[str, Union[str, List[Part]]]
+    sizes: Dict[str, int]  # of all objects of the lock
+    root_sha256: str
+    signers: Tuple[str, ...]
+    documents: Dict[str, bytes]
+
+
+def copy_object(inspection: Inspection, sha256: str, target: str, *, kept: Sequence[Part] = ()) -> None:
+    """Bring an object from the media to a file, hashing in the same read. Pieces kept from other media are joined with those here."""
+    source, size = inspection.objects.get(sha256, []), inspection.sizes[sha256]
+    if isinstance(source, str):
+        fsutil.make_directory(os.path.dirname(target))
+        fsutil.copy_verified(source, target, sha256=sha256, size=size)
+    else:
+        pieces.join([*kept, *source], target, sha256=sha256, size=size)
 
 
 @told_plainly
-def inspect(path: str, keyring: Keyring, *, now: float, allow_expired: bool = False, full: bool = True) -> Inspection:
-    """Every volume of one bundle at a path, verified. Without full, objects are left to whoever hashes them while copying."""
-    opened = [open_volume(volume, keyring, now=now, allow_expired=allow_expired) for volume in find_volumes(path)]
-    roots = {volume.root_sha256: volume.root for volume in opened}
-    if len(roots) > 1:
-        names = ", ".join(f"{root.name} version {root.version}" for root in roots.values())
-        raise BundleError(f"{path} holds several bundles ({names}); name the directory of one.")
-    for volume in opened:
+def inspect(
+    paths: Union[str, Sequence[str]],
+    keyring: Keyring,
+    *,
+    now: float,
+    allow_expired: bool = False,
+    full: bool = True,
+    required_signers: int = 1,
+) -> Inspection:
+    """Volumes of one bundle, verified. Without full, objects are left to whoever hashes them while copying."""
+    paths = [paths] if isinstance(paths, str) else paths
+    found = inspect_all(
+        paths, keyring, now=now, allow_expired=allow_expired, full=full, required_signers=required_signers
+    )
+    if len(found) > 1:
+        raise BundleError(f"{', '.join(paths)} holds several bundles ({', '.join(found)}); name the directory of one.")
+    return next(iter(found.values()))
+
+
+@told_plainly
+def inspect_all(
+    paths: Sequence[str],
+    keyring: Keyring,
+    *,
+    now: float,
+    allow_expired: bool = False,
+    full: bool = True,
+    required_signers: int = 1,
+) -> Dict[str, Inspection]:
+    """What media hold, by the name of the bundle. Volumes of one bundle may be on several media, in any order."""
+    opened: Dict[str, List[Opened]] = {}
+    for directory in (volume for path in paths for volume in find_volumes(path)):
+        volume = open_volume(directory, keyring, now=now, allow_expired=allow_expired)
+        opened.setdefault(volume.root.name, []).append(volume)
+    if not opened:
+        raise BundleError("No media are given.")
+    found = {name: _together(volumes, required_signers) for name, volumes in sorted(opened.items())}
+    for volume in (volume for inspection in found.values() for volume in inspection.volumes):
         volume.check(full=full).refuse(volume.path)
-    there = {volume.index.volume for volume in opened}
-    return Inspection(opened, [volume.name for volume in opened[0].root.volumes if volume.name not in there])
+    return found
+
+
+def _together(volumes: List[Opened], required_signers: int) -> Inspection:
+    """Volumes of one bundle as one thing: all of the same root, with the signatures of all."""
+    first = max(volumes, key=lambda volume: len(volume.signers))
+    root = first.root
+    if len({volume.root_sha256 for volume in volumes}) > 1:
+        versions = ", ".join(f"version {volume.root.version} on {volume.path}" for volume in volumes)
+        raise BundleError(f"The media hold different versions of the bundle {root.name} ({versions}); give one.")
+    signers = tuple(sorted({signer for volume in volumes for signer in volume.signers}))
+    if len(signers) < required_signers:
+        raise BundleError(
+            f"The bundle {root.name} is signed by {len(signers)} of the {required_signers} keys that have to sign it "
+            f"({', '.join(signers)}). Let the others look through it and sign."
+        )
+    objects: Dict[str, Union[str, List[Part]]] = {}
+    for part in (part for volume in volumes for part in volume.parts()):
+        objects.setdefault(part.piece.of, []).append(part)  # type: ignore[union-attr]
+    for volume in volumes:
+        objects.update({sha256: volume.object_path(sha256) for sha256 in volume.index.objects})
+    sizes = {sha256: told[0] for sha256, told in first.lock.objects().items()}
+    there = {volume.index.volume for volume in volumes}
+    missing = [volume.name for volume in root.volumes if volume.name not in there]
+    return Inspection(root, first.lock, volumes, missing, objects, sizes, first.root_sha256, signers, first.documents)

@@ -169,7 +169,7 @@ def resign_index(side: Side, change: Callable[[dict], Any]) -> None:
     ("change", "said"),
     [
         (lambda root: root.update(format=9), r"is not of format 1"),
-        (lambda root: root.update(base="b" * 64), r"is the root of a delta, which this version cannot use yet"),
+        (lambda root: root.update(base="b" * 64, base_version=root["version"]), r"a value in it is of the wrong kind"),
         (lambda root: root.update(name="../x"), r"a value in it is of the wrong kind"),
         (lambda root: root.update(name=7), r"is not a bundle's root"),
         (lambda root: root.update(version="9"), r"a value in it is of the wrong kind"),
@@ -223,7 +223,9 @@ def test_two_bundles_at_one_place(made: Side) -> None:
     made.bom["description"] = "another version"
     made.lock(now=made.now + 9)
     made.pack()
-    with pytest.raises(BundleError, match=r"holds several bundles \(.*\); name the directory of one"):
+    with pytest.raises(
+        BundleError, match=r"The media hold different versions of the bundle site \(version .*\); give one"
+    ):
         inspect(made.output, made.ring, now=made.now)
 
 
