@@ -119,7 +119,7 @@ def open_volume(path: str, keyring: Keyring, *, now: float, allow_expired: bool 
     signature = fsutil.read_plain(os.path.join(path, manifest.SIGNATURE), limit=manifest.SIGNATURE_LIMIT)
     signers = keyring.verify_detached(root_data, signature, what=where)
     root = Root.parse(root_data, where)
-    _check_dates(root, path, now, allow_expired)
+    check_dates(root, path, now, allow_expired)
     index = _read_index(path, root)
     documents = {manifest.ROOT: root_data, manifest.SIGNATURE: signature}
     for name, digest in ((manifest.LOCK, root.lock), (manifest.SBOM, root.sbom), (manifest.CONTENTS, root.contents)):
@@ -129,7 +129,7 @@ def open_volume(path: str, keyring: Keyring, *, now: float, allow_expired: bool 
     return Opened(path, root, fsutil.sha256_bytes(root_data), index, lock, tuple(signers), documents)
 
 
-def _check_dates(root: Root, path: str, now: float, allow_expired: bool) -> None:
+def check_dates(root: Root, path: str, now: float, allow_expired: bool) -> None:
     if now < moment_of(root.created, path) - _DAY:
         raise BundleError(
             f"The clock of this machine says {stamp(now)}, but the bundle {root.name} at {path} was made on "
