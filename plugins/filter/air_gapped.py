@@ -9,7 +9,6 @@ from typing import Any, Callable
 from urllib.parse import urlsplit
 
 from ansible_collections.fieldops.mattermost.plugins.plugin_utils import scenario
-from ansible_collections.fieldops.mattermost.plugins.plugin_utils.network import is_address
 from ansible_collections.fieldops.mattermost.plugins.plugin_utils.scenario import Flows, Member, settings_of
 
 ROLE = "air_gapped"
@@ -48,6 +47,9 @@ def _carried(given: dict[str, Any]) -> list[str]:
                 f"The inventory has no host in the group mattermost_depot and air_gapped_release_url is {given['release_url']!r}; "
                 "add the host, or give the release's URL on the mirror that stands already."
             )
+        else:
+            host = urlsplit(given["release_url"]).hostname or ""
+            problems += scenario.unresolved_problems(given, {"air_gapped_release_url": host})
     return problems + scenario.release_problems(ROLE, given["version"], sha256, where="on the existing mirror")
 
 
@@ -84,10 +86,7 @@ def air_gapped_flows(members: list[Member], this: str, options: dict[str, Any]) 
         )
         flows.add("depot_in", "in", [depot_port], everyone, "packages and files for the site")
     flows.add("depot_out", "out", [depot_port], flows.of("mattermost_depot"), "packages and files from the depot")
-    if options["release_url"]:
-        url = urlsplit(options["release_url"])
-        host, port = url.hostname or "", url.port or (80 if url.scheme == "http" else 443)
-        flows.add("mirror_out", "out", [port], [host] if is_address(host) else [], "the mirror that stands already")
+    flows.release("mirror_out", options["release_url"])
     flows.database(options)
     flows.servers(options)
     if flows.has("mattermost_proxy"):

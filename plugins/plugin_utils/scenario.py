@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.fieldops.mattermost.plugins.plugin_utils.network import is_address, network_problem
 
-Member = dict  # name, components, address, fqdn, distribution, release
+Member = dict  # name, components, address, fqdn, distribution, release, and addresses_of: what the names of others mean to this host
 
 SUPPORTED = {
     "Debian": {"12", "13"},
@@ -53,6 +53,7 @@ def hosts_problems(role: str, given: Mapping[str, Any]) -> list[str]:
         problems.append(
             f"{role}_database_ca_certificate is empty; give the authority that signed the existing database's certificate."
         )
+    problems += unresolved_problems(given, {f"{role}_database_host": str(given["database_host"])})
     if not groups["mattermost_proxy"] and not given["load_balancers"]:
         problems.append(
             f"There is no host in the group mattermost_proxy and {role}_load_balancer_addresses is empty: nobody could reach the "
@@ -70,6 +71,23 @@ def hosts_problems(role: str, given: Mapping[str, Any]) -> list[str]:
             f"give {role}_uid, for instance 2000, and mount the same storage at {role}_files_dir on each."
         )
     return problems
+
+
+def unresolved_problems(given: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    """Names, by their variables, that a server does not know: its firewall holds addresses, and would let it out to nobody."""
+    return [
+        f"{variable} names {name}, for which {member['name']} finds no IPv4 address: its firewall, which holds addresses, would let it "
+        "reach nobody there. Give the address, or make the name known to the host, in /etc/hosts or by the site's name service."
+        for variable, name in names.items()
+        for member in given["members"]
+        if name and "mattermost_server" in member["components"] and not addresses_of(member, name)
+    ]
+
+
+def addresses_of(member: Member, name: str) -> list[str]:
+    """An address itself; the addresses that this host has found for a name."""
+    found: list[str] = [name] if is_address(name) else (member.get("addresses_of") or {}).get(name) or []
+    return found
 
 
 def release_problems(role: str, version: Any, sha256: str | None, *, where: str) -> list[str]:
@@ -224,8 +242,14 @@ class Flows(list):  # type: ignore[type-arg]
         if self.has("mattermost_database"):
             self.add("database_in", "in", [port], self.of("mattermost_server"), "the servers alone")
         if self.has("mattermost_server"):
-            stands = [address for address in [options["database_host"]] if is_address(address)]
+            stands = addresses_of(self.me, options["database_host"])
             self.add("database_out", "out", [port], self.of("mattermost_database") or stands, "the database")
+
+    def release(self, name: str, url: str) -> None:
+        """To where the release is fetched from."""
+        where = urlsplit(url)
+        port = where.port or (80 if where.scheme == "http" else 443)
+        self.add(name, "out", [port], addresses_of(self.me, where.hostname or ""), "where the release is")
 
     def servers(self, options: Mapping[str, Any]) -> None:
         """From the proxy to the servers, and between those."""

@@ -112,7 +112,7 @@ def test_nothing_is_wrong_with_good_input() -> None:
         (
             {
                 "groups": {**GOOD["groups"], "mattermost_depot": []},
-                "release_url": "https://mirror/x.tar.gz",
+                "release_url": "https://10.9.0.3/x.tar.gz",
                 "release_sha256": "12",
             },
             "air_gapped_release_sha256 must be the 64 hexadecimal digits",
@@ -246,6 +246,40 @@ def test_flows_to_what_stands_already() -> None:
     assert table["database_out"]["addresses"] == ["10.9.0.1"]
     assert table["server_in"]["addresses"] == ["10.9.0.2"]
     assert table["mirror_out"]["addresses"] == ["10.9.0.3"]
+
+
+def test_names_are_let_out_to_where_the_host_itself_takes_them() -> None:
+    known = {"db.example.com": ["10.9.0.1", "10.9.0.2"], "mirror.example.com": ["10.9.0.3"]}
+    members = [{**member("server1", "10.0.0.3", "server"), "addresses_of": known}]
+    options = {
+        **OPTIONS,
+        "database_host": "db.example.com",
+        "release_url": "http://mirror.example.com/mattermost.tar.gz",
+    }
+    table = {flow["name"]: flow for flow in filters.air_gapped_flows(members, "server1", options)}
+    assert table["database_out"]["addresses"] == ["10.9.0.1", "10.9.0.2"]
+    assert (table["mirror_out"]["addresses"], table["mirror_out"]["ports"]) == (["10.9.0.3"], [80])
+
+
+def test_names_that_a_server_does_not_know_are_refused() -> None:
+    known = {"db.example.com": ["10.9.0.1"], "mirror.example.com": ["10.9.0.3"]}
+    members = [member("proxy", "10.0.0.5", "proxy"), {**member("server1", "10.0.0.3", "server"), "addresses_of": known}]
+    given = {
+        **GOOD,
+        "hosts": ["proxy", "server1"],
+        "members": members,
+        "groups": {"mattermost_server": ["server1"], "mattermost_proxy": ["proxy"]},
+        "database_host": "db.example.com",
+        "database_ca_given": True,
+        "release_url": "https://mirror.example.com/x.tar.gz",
+        "release_sha256": "a" * 64,
+    }
+    assert filters.air_gapped_problems(given) == []
+    known.clear()
+    assert [problem.partition(":")[0] for problem in filters.air_gapped_problems(given)] == [
+        "air_gapped_database_host names db.example.com, for which server1 finds no IPv4 address",
+        "air_gapped_release_url names mirror.example.com, for which server1 finds no IPv4 address",
+    ]
 
 
 def test_one_server_serves_and_the_other_stands_by() -> None:
