@@ -19,6 +19,7 @@ SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 RETENTION = re.compile(r"[0-9]+[mhd]")
 SHORTEST_KEY = 32  # rtcd and calls-offloader refuse shorter ones
 MEDIA_PORTS = (80, 49151)
+DEFAULT_NETWORKS = ("bridge", "podman")
 
 
 def _release(component: str, release: dict[str, Any]) -> list[str]:
@@ -164,6 +165,13 @@ def _flow(name: str, protocol: str, ports: list[int], addresses: list[str], comm
     }
 
 
+def calls_subnets(networks: list[dict[str, Any]], name: str = "") -> list[str]:
+    """The addresses of the containers in a network of Docker or podman, whose default has no name; none in the host's own network."""
+    names = (name,) if name else DEFAULT_NETWORKS
+    configs = [row for network in networks if network["Name"] in names for row in network["IPAM"].get("Config") or []]
+    return [str(config["Subnet"]) for config in configs if config.get("Subnet")]
+
+
 class FilterModule:
     """Filters for mattermost_calls."""
 
@@ -172,4 +180,5 @@ class FilterModule:
             "calls_problems": calls_problems,
             "calls_facts_problems": calls_facts_problems,
             "calls_flows": calls_flows,
+            "calls_subnets": calls_subnets,
         }

@@ -12,6 +12,7 @@ from ansible_collections.fieldops.mattermost.plugins.filter.calls import (
     calls_facts_problems,
     calls_flows,
     calls_problems,
+    calls_subnets,
 )
 from ansible_collections.fieldops.mattermost.plugins.filter.flows import firewall_problems
 
@@ -171,5 +172,17 @@ def test_without_servers_nobody_reaches_the_services() -> None:
     assert flows(components=["offloader"], server_addresses=[]) == []
 
 
+def test_recorders_are_in_the_networks_of_the_runtime() -> None:
+    networks = [
+        {"Name": "bridge", "IPAM": {"Config": [{"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.1"}]}},
+        {"Name": "recorders", "IPAM": {"Config": [{"Subnet": "10.89.0.0/24"}, {"Subnet": "fd00:1::/64"}]}},
+        {"Name": "host", "IPAM": {"Config": None}},
+        {"Name": "by-hand", "IPAM": {"Config": [{"Gateway": "10.0.0.1"}]}},
+    ]
+    assert calls_subnets(networks) == ["172.17.0.0/16"]
+    assert calls_subnets(networks, "recorders") == ["10.89.0.0/24", "fd00:1::/64"]
+    assert calls_subnets(networks, "host") == calls_subnets(networks, "by-hand") == calls_subnets(networks, "no") == []
+
+
 def test_the_filters_have_names() -> None:
-    assert set(FilterModule().filters()) == {"calls_problems", "calls_facts_problems", "calls_flows"}
+    assert set(FilterModule().filters()) == {"calls_problems", "calls_facts_problems", "calls_flows", "calls_subnets"}
