@@ -225,6 +225,16 @@ def wireguard_links(lines: list[str], peers: list[dict[str, Any]]) -> list[dict[
     return links
 
 
+def wireguard_kept(text: str) -> dict[str, dict[str, str]]:
+    """Key and endpoint of each peer by its name, out of the file that the role has written before. Secrets in it stay there."""
+    kept: dict[str, dict[str, str]] = {}
+    for section in re.split(r"^# (?=.+\n\[Peer\]$)", text, flags=re.MULTILINE)[1:]:
+        name, _line, lines = section.partition("\n")
+        values = dict(re.findall(r"^(PublicKey|Endpoint) = (.+)$", lines, flags=re.MULTILINE))
+        kept[name] = {"public_key": values.get("PublicKey", ""), "endpoint": values.get("Endpoint", "")}
+    return kept
+
+
 class FilterModule:
     """Filters for mattermost_wireguard."""
 
@@ -236,4 +246,5 @@ class FilterModule:
             "canonical_routes": canonical_routes,
             "interface_address": interface_address,
             "wireguard_links": wireguard_links,
+            "wireguard_kept": wireguard_kept,
         }

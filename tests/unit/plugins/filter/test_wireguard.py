@@ -5,14 +5,17 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.filter.wireguard import (
     FilterModule,
     canonical_routes,
     interface_address,
     route_problems,
+    wireguard_kept,
     wireguard_links,
     wireguard_networks,
     wireguard_problems,
@@ -207,6 +210,25 @@ def test_a_tunnel_that_only_the_partner_opens() -> None:
     assert link["report"].endswith("it has no endpoint, so its gateway has to open it.")
 
 
+def test_what_the_role_has_written_is_read_back_without_secrets() -> None:
+    template = Path(__file__).resolve().parents[4] / "roles/mattermost_wireguard/templates/peers.j2"
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update({"fieldops.mattermost.networks": list, "comment": "# {}".format})
+    peers = [
+        {**peer(name="bravo"), "preshared_key": key(9)},
+        {**peer(name="charlie", public_key=key(3), endpoint=""), "allowed_ips": ["10.99.0.3"]},
+    ]
+    text = environment.from_string(template.read_text(encoding="utf-8")).render(
+        ansible_managed="Managed", mattermost_wireguard_port=51820, mattermost_wireguard_peers=peers
+    )
+    assert key(9) in text
+    assert wireguard_kept(text) == {
+        "bravo": {"public_key": key(2), "endpoint": peers[0]["endpoint"]},
+        "charlie": {"public_key": key(3), "endpoint": ""},
+    }
+    assert wireguard_kept("") == {}
+
+
 def test_the_filters_have_names() -> None:
     assert set(FilterModule().filters()) == {
         "wireguard_problems",
@@ -215,4 +237,5 @@ def test_the_filters_have_names() -> None:
         "canonical_routes",
         "interface_address",
         "wireguard_links",
+        "wireguard_kept",
     }
