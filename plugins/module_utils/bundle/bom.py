@@ -5,19 +5,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from .boms import apt, collections, files, rpm, wheels
+from .boms import apt, charts, collections, files, images, rpm, wheels
 from .boms.apt import AptItem
+from .boms.charts import ChartItem
 from .boms.collections import CollectionItem
 from .boms.files import FileItem
+from .boms.images import ImageItem
 from .boms.rpm import RpmItem
 from .boms.wheels import WheelsItem
 from .errors import BundleError
 from .names import NAME, NAME_TOLD
 from .reader import Reader
-
-LATER = ("images", "charts")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Section:
 SECTIONS = {
     "apt": Section(apt.read, apt.join),
     "rpm": Section(rpm.read, rpm.join),
+    "images": Section(images.read, images.join),
+    "charts": Section(charts.read, charts.join),
     "files": Section(files.read, files.join),
     "wheels": Section(wheels.read, wheels.join),
     "collections": Section(collections.read, collections.join),
@@ -46,6 +48,8 @@ class Bom:
     expires_days: int
     apt: Tuple[AptItem, ...] = ()
     rpm: Tuple[RpmItem, ...] = ()
+    images: Tuple[ImageItem, ...] = ()
+    charts: Tuple[ChartItem, ...] = ()
     files: Tuple[FileItem, ...] = ()
     wheels: Tuple[WheelsItem, ...] = ()
     collections: Tuple[CollectionItem, ...] = ()
@@ -69,11 +73,6 @@ class Bom:
 
 
 def _read_bom(reader: Reader, document: object) -> Bom:
-    if isinstance(document, Mapping):
-        for key in LATER:
-            if key in document:
-                reader.wrong(key, "this kind of source is not supported yet by this version.")
-        document = {key: value for key, value in document.items() if key not in LATER}
     before = len(reader.problems)
     top = reader.table("", document, ("name", "description", "expires_days", *SECTIONS), ("name",)) or {}
     days = top.get("expires_days", 90)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Callable, Iterator, Mapping, Optional, Tuple, TypeVar
 
 from . import fsutil
-from .access import Keychain, told
+from .access import Keychain
 from .errors import BundleError
 from .transport import TransientError, Transport, local_path
 

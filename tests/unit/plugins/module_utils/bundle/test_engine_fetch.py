@@ -176,7 +176,7 @@ def test_https_is_never_left(monkeypatch: pytest.MonkeyPatch) -> None:
         status = 302
         headers = {"Location": "http://example.com/"}
 
-        def read(self) -> bytes:
+        def read(self, limit: int) -> bytes:
             return b""
 
     transport = Transport()
