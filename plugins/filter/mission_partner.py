@@ -25,7 +25,6 @@ COMPONENTS = (
     "mattermost_calls",
     "mattermost_push_proxy",
 )
-KEEPALIVE = 25
 
 
 def _basics(given: dict[str, Any]) -> list[str]:
@@ -104,6 +103,13 @@ def _links(given: dict[str, Any]) -> list[str]:
     own = next((partner for partner in given["partners"] if partner["name"] == given["name"]), None)
     if own is None:
         return []
+    balanced = given["load_balancers"] and not given["groups"].get("mattermost_proxy")
+    if given["peers"] and balanced and not given["load_balancer_confines_partners"]:
+        problems.append(
+            "There is no host in the group mattermost_proxy, and nothing says that the load balancer confines partners' servers to the paths "
+            "of connected workspaces: through it they would reach the whole site. Let it do so (the role's README says which paths they "
+            "are) and set mission_partner_load_balancer_confines_partners to true, or add a host to the group."
+        )
     if given["peers"] and not given["client_networks"]:
         problems.append(
             "mission_partner_client_networks is empty: name the networks of this site's own people, or nobody but partners' servers "
@@ -121,11 +127,13 @@ def _links(given: dict[str, Any]) -> list[str]:
                 f"{given['name']} is linked with {name}, but mission_partner_partner_networks has no address of {name}: nothing "
                 "could pass. Name the addresses that its servers come from."
             )
-        if not peer["in_play"] and not given["exchange_dir"]:
+        # One whose hosts are in the inventory, but do not answer today, is linked when they do.
+        elsewhere = not peer["in_play"] and not peer["in_inventory"]
+        if elsewhere and not given["exchange_dir"]:
             problems.append(
                 f"{name} is not in this play, so its invitation travels as a file: give mission_partner_exchange_dir."
             )
-        if not peer["in_play"] and name not in given["password_names"]:
+        if elsewhere and name not in given["password_names"]:
             problems.append(
                 f"mission_partner_passwords has none for {name}, which is not in this play: agree on one by another way than the "
                 "invitation's, and give both sides the same."
@@ -154,7 +162,7 @@ def _tunnel(given: dict[str, Any]) -> list[str]:
             "for instance 10.99.0.1/24."
         )
     for peer in given["peers"]:
-        if not peer["public_key"] and not peer["in_play"]:
+        if not peer["public_key"] and not peer["in_play"] and not peer["in_inventory"]:
             problems.append(
                 f"mission_partner_tunnel_peers.{peer['name']} has no public_key, and {peer['name']} is not in this play."
             )
@@ -195,51 +203,6 @@ def mission_partner_groups(
     }
 
 
-def mission_partner_peers(
-    connections: list[dict[str, Any]], table: Mapping[str, Any], sites: Mapping[str, Any], given: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """The partners that are linked: what is given about each, over what those in the same play say of themselves."""
-    partners = {partner["name"]: partner for partner in table.get("partners", [])}
-    peers = []
-    for name in (link["peer"] for link in connections if link["state"] == "present"):
-        partner, site, tunnel = partners[name], sites.get(name, {}), given["tunnel_peers"].get(name, {})
-        peers.append(
-            {
-                "name": name,
-                "site_host": urlsplit(partner["site_url"]).hostname,
-                "address": partner.get("address") or site.get("tunnel_address", "").partition("/")[0],
-                "ca": partner.get("ca_certificate") or site.get("ca", ""),
-                "in_play": name in sites,
-                "networks": given["partner_networks"].get(name, []),
-                "public_key": tunnel.get("public_key") or site.get("public_key", ""),
-                "endpoint": tunnel.get("endpoint") or site.get("tunnel_endpoint", ""),
-                "keepalive": tunnel.get("keepalive", KEEPALIVE),
-                "preshared_key": tunnel.get("preshared_key", ""),
-            }
-        )
-    return peers
-
-
-def mission_partner_authorities(peers: list[dict[str, Any]], connections: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Whose certificate authority to trust; of partners who left, none."""
-    departed = [link["peer"] for link in connections if link["state"] == "absent"]
-    return [{"name": peer["name"], "ca": peer["ca"]} for peer in peers] + [
-        {"name": name, "ca": ""} for name in departed
-    ]
-
-
-def mission_partner_tunnel_peers(peers: list[dict[str, Any]], guests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The other ends of the tunnel, in the form of mattermost_wireguard_peers: partners' gateways, and guests' devices."""
-    keys = ("name", "public_key", "endpoint", "keepalive", "preshared_key")
-    ends = [{**{key: peer[key] for key in keys}, "allowed_ips": peer["networks"]} for peer in peers]
-    for guest in guests:
-        shared = guest.get("preshared_key") or ""
-        allowed = [f"{guest['address']}/32"]
-        end = {"name": guest["name"], "public_key": guest["public_key"], "endpoint": "", "keepalive": 0}
-        ends.append({**end, "preshared_key": shared, "allowed_ips": allowed})
-    return ends
-
-
 class FilterModule:
     """Filters for mission_partner."""
 
@@ -247,7 +210,4 @@ class FilterModule:
         return {
             "mission_partner_problems": mission_partner_problems,
             "mission_partner_groups": mission_partner_groups,
-            "mission_partner_peers": mission_partner_peers,
-            "mission_partner_authorities": mission_partner_authorities,
-            "mission_partner_tunnel_peers": mission_partner_tunnel_peers,
         }

@@ -11,16 +11,15 @@ from urllib.parse import urlsplit
 
 from ansible_collections.fieldops.mattermost.plugins.module_utils._errors import MattermostError
 from ansible_collections.fieldops.mattermost.plugins.module_utils._licences import parse
-from ansible_collections.fieldops.mattermost.plugins.plugin_utils.network import port_range
+from ansible_collections.fieldops.mattermost.plugins.plugin_utils.part_flows import PREFIX, flow_problems
 from ansible_collections.fieldops.mattermost.plugins.plugin_utils.parts import plugins_of
 
-PREFIX = "mission_partner"
 # Values without which a part cannot be.
 NEEDED = {
     "matrix": ("homeserver_url", "server_name", "as_token", "hs_token"),
     "xmpp": ("server", "username", "password"),
     "agents": ("services", "bots"),
-    "calls": ("rtcd_url",),
+    "calls": ("rtcd_url", "auth_key"),
     "push": ("server",),
     "search": ("url", "password"),
     "object_storage": ("endpoint", "bucket"),
@@ -36,15 +35,6 @@ URLS = {
     "search": ("search_url",),
     "translation": ("translation_url",),
 }
-# Services that the servers call, besides those of which the inventory has hosts; and lists of addresses that let them out, with their ports.
-SERVICES = {
-    "matrix": "matrix_homeserver_url",
-    "xmpp": "xmpp_server",
-    "search": "search_url",
-    "translation": "translation_url",
-    "object_storage": "object_storage_endpoint",
-}
-LETS_OUT = {"object_storage": ("file_store_addresses", (443, 2049, 9000))}
 TIMES = {
     "compliance_export": "compliance_export_time",
     "retention": "retention_time",
@@ -124,6 +114,11 @@ def _forms(given: Given) -> Iterator[str]:
 
 def _together(given: Given) -> Iterator[str]:
     values, on = given["values"], _on(given)
+    if "guests" in on and values.get("guests_mfa_enforced") and not values.get("admin_token"):
+        yield (
+            f"{PREFIX}_guests_mfa_enforced asks everybody for a second factor, so that the first administrator's password alone opens nothing "
+            f"any more: make a bot that is a system administrator, and give its token as {PREFIX}_admin_token."
+        )
     if "guests" in on and values.get("guests_mfa_enforced") and given.get("federation_enabled"):
         yield (
             f"{PREFIX}_guests_mfa_enforced asks everybody for a second factor, the administrator too, who then could not make the "
@@ -142,48 +137,6 @@ def _together(given: Given) -> Iterator[str]:
         yield f"{PREFIX}_cluster_enabled is true, but the inventory has one server; a cluster has two or more."
     yield from _translation(given)
     yield from _shared_policies(given)
-
-
-def _called(given: Given) -> Iterator[tuple[str, str, str]]:
-    """Each service that the servers call: the part, the variable, and the address in it."""
-    values, on = given["values"], _on(given)
-    for part, variable in SERVICES.items():
-        if part in on and (part != "translation" or values.get("translation_provider") == "libretranslate"):
-            yield part, variable, str(values.get(variable) or "")
-    for service in (values.get("agents_services") or []) if "agents" in on else []:
-        yield "agents", "agents_services", str(service.get("api_url") or "")
-
-
-def _port(address: str) -> int | None:
-    """The port of a service elsewhere; None for one on this host, and for what is no address."""
-    try:
-        url = urlsplit(address if "//" in address else f"https://{address}")
-        port = url.port or (80 if url.scheme == "http" else 443)
-    except ValueError:
-        return None
-    return port if url.hostname and url.hostname not in ("localhost", "127.0.0.1") else None
-
-
-def _let_out(flow: Mapping[str, Any], port: int) -> bool:
-    try:
-        ranges = [port_range(value) for value in flow.get("ports") or []]
-    except ValueError:
-        return True  # the firewall's own check tells what is wrong with it
-    return flow.get("direction") == "out" and (not ranges or any(low <= port <= high for low, high in ranges))
-
-
-def _flows(given: Given) -> Iterator[str]:
-    """The firewall knows addresses, and these are names: nothing but a flow that the site gives lets the servers out."""
-    extra = given.get("flows_extra") or []
-    for part, variable, address in _called(given):
-        port, (lists, ports) = _port(address), LETS_OUT.get(part, ("", ()))
-        if port is None or (given["values"].get(lists) and port in ports):
-            continue
-        if not any(_let_out(flow, port) for flow in extra):
-            yield (
-                f"{PREFIX}_{variable} is reached on port {port}, which the servers' firewall lets out to nobody: give the address in "
-                f"{PREFIX}_{lists or 'flows_extra'}."
-            )
 
 
 def _translation(given: Given) -> Iterator[str]:
@@ -241,5 +194,5 @@ def _licence(given: Given) -> Iterator[str]:
 
 def parts_problems(given: Given) -> list[str]:
     """All that is wrong with the parts that are on, a sentence each; an empty list when nothing is."""
-    checks: tuple[Callable[[Given], Iterator[str]], ...] = (_missing, _forms, _together, _flows, _licence)
+    checks: tuple[Callable[[Given], Iterator[str]], ...] = (_missing, _forms, _together, flow_problems, _licence)
     return [problem for check in checks for problem in check(given)]

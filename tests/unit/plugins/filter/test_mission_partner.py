@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.filter import mission_partner as filters
 from ansible_collections.fieldops.mattermost.plugins.filter import mission_partner_flows as network
+from ansible_collections.fieldops.mattermost.plugins.filter import mission_partner_peers as partners
 
 KEY = "x36iPiAym5KCTYpzeHSzqULVSB4ja/ZtFeI4unzNTwU="
 
@@ -39,6 +40,7 @@ def peer(**changes: Any) -> dict[str, Any]:
         "address": "10.99.0.2",
         "ca": "PEM",
         "in_play": False,
+        "in_inventory": False,
         "networks": ["10.99.0.2"],
         "public_key": KEY,
         "endpoint": "198.51.100.8:51820",
@@ -80,6 +82,7 @@ def given(**changes: Any) -> dict[str, Any]:
         "admin_password_length": 20,
         "passwords_differ": True,
         "load_balancers": [],
+        "load_balancer_confines_partners": False,
         "client_networks": ["10.20.8.0/24"],
         "management_sources": [],
         "servers_of": {"mission_partner_dns_servers": []},
@@ -162,6 +165,13 @@ def test_good_input_has_no_problem() -> None:
             {"peers": [peer(networks=[])]},
             "alpha is linked with bravo, but mission_partner_partner_networks has no address of bravo",
         ),
+        (
+            {
+                "groups": {**given()["groups"], "mattermost_proxy": []},
+                "load_balancers": ["10.20.0.40"],
+            },
+            "nothing says that the load balancer confines partners' servers to the paths of connected workspaces",
+        ),
         ({"exchange_dir": ""}, "bravo is not in this play, so its invitation travels as a file"),
         ({"password_names": []}, "mission_partner_passwords has none for bravo"),
         ({"peers": [peer(address="")]}, "Nothing says at which address chat.bravo.example is"),
@@ -192,6 +202,12 @@ def test_each_mistake_has_its_sentence(changes: dict[str, Any], sentence: str) -
     assert [problem for problem in problems if sentence in problem], problems
 
 
+def test_a_load_balancer_that_confines_partners_will_do() -> None:
+    behind = {"groups": {**given()["groups"], "mattermost_proxy": []}, "load_balancers": ["10.20.0.40"]}
+    assert filters.mission_partner_problems(given(**behind, load_balancer_confines_partners=True)) == []
+    assert filters.mission_partner_problems(given(**behind, partners=[], peers=[], partner_networks={})) == []
+
+
 def test_several_organisations_in_one_inventory_are_told_apart() -> None:
     groups = {"mattermost_server": ["a", "b", "other"], "mattermost_proxy": ["b"]}
     hostvars = {"a": {"mission_partner_name": "alpha"}, "b": {"mission_partner_name": "bravo"}, "other": {}}
@@ -200,30 +216,90 @@ def test_several_organisations_in_one_inventory_are_told_apart() -> None:
     assert found["mattermost_proxy"] == found["mattermost_database"] == []
 
 
+def known(**changes: Any) -> dict[str, Any]:
+    return {"partner_networks": {}, "tunnel_peers": {}, "inventory": {}, "authorities": {}, "kept": {}, **changes}
+
+
+def test_a_partner_that_does_not_answer_keeps_what_it_had() -> None:
+    links, table = [{"peer": "bravo", "state": "present"}], {"partners": PARTNERS}
+    said = {"tunnel_address": "10.99.0.2/24", "tunnel_endpoint": "198.51.100.8:51820", "ca": "PEM"}
+    networks = {"partner_networks": {"bravo": ["10.99.0.2"]}}
+    more = known(**networks, inventory={"bravo": said}, kept={"bravo": {"public_key": KEY, "endpoint": "192.0.2.1:9"}})
+    found = partners.mission_partner_peers(links, table, {}, more)
+    assert found == [peer(in_inventory=True)]
+    assert filters.mission_partner_problems(given(peers=found, exchange_dir="", password_names=[])) == []
+    assert partners.mission_partner_strangers(found, True) == []
+    unsaid = partners.mission_partner_peers(
+        links, table, {}, {**more, "inventory": {"bravo": {**said, "ca": ""}}, "authorities": {"bravo": "FILE"}}
+    )
+    assert unsaid == [peer(in_inventory=True, ca="FILE")]
+    # Without a key in the inventory or on the gateway there is no tunnel to keep.
+    new = partners.mission_partner_peers(links, table, {}, known(**networks, inventory={"bravo": said}))
+    assert partners.mission_partner_strangers(new, True) == ["bravo"]
+    assert partners.mission_partner_strangers(new, False) == []
+    # Nor is one that went silent in the middle of a run forgotten: what it had said by then goes first.
+    half = partners.mission_partner_peers(links, table, {"bravo": {**said, "public_key": "", "ca": ""}}, more)
+    assert half == [peer(in_inventory=True, in_play=True)]
+    # What the gateway has of a partner elsewhere is no word of its: the table has that.
+    elsewhere = partners.mission_partner_peers(links, table, {}, known(kept={"bravo": {"public_key": KEY}}))
+    assert elsewhere[0]["public_key"] == "" and partners.mission_partner_strangers(elsewhere, True) == []
+
+
+def test_the_inventory_tells_of_organisations_whether_they_answer_or_not() -> None:
+    groups = {"mattermost_wireguard": ["gate-b"], "mattermost_server": ["chat-a", "chat-b", "chat-c"]}
+    hostvars = {
+        "gate-b": {"mission_partner_name": "bravo", "mission_partner_tunnel_address": "10.99.0.2/24"},
+        "chat-a": {"mission_partner_name": "alpha"},
+        "chat-b": {"mission_partner_name": "bravo"},
+        "chat-c": {
+            "mission_partner_name": "charlie",
+            "mission_partner_ca_dir": "/ca",
+            "mission_partner_ca_certificate": "PEM",
+        },
+    }
+    found = partners.mission_partner_organisations(["bravo", "charlie", "delta"], groups, hostvars, "/inventory")
+    assert found == [
+        {
+            "name": "bravo",
+            "ca": "",
+            "ca_file": "/inventory/site-ca-bravo/ca.pem",
+            "tunnel_address": "10.99.0.2/24",
+            "tunnel_endpoint": "",
+        },
+        {"name": "charlie", "ca": "PEM", "ca_file": "/ca/ca.pem", "tunnel_address": "", "tunnel_endpoint": ""},
+    ]
+
+
 def test_what_is_given_goes_before_what_a_partner_says_of_itself() -> None:
     links = [{"peer": "bravo", "state": "present"}, {"peer": "gone", "state": "absent"}]
     table = {"partners": [{**PARTNERS[1], "ca_certificate": "GIVEN"}]}
     site = {"tunnel_address": "10.99.0.2/24", "tunnel_endpoint": "198.51.100.8:51820", "public_key": KEY, "ca": "SAID"}
-    more = {"partner_networks": {"bravo": ["10.99.0.2"]}, "tunnel_peers": {"bravo": {"endpoint": "203.0.113.9:4500"}}}
-    assert filters.mission_partner_peers(links, table, {"bravo": site}, more) == [
-        peer(ca="GIVEN", in_play=True, endpoint="203.0.113.9:4500")
-    ]
-    alone = filters.mission_partner_peers(
-        links, {"partners": PARTNERS}, {}, {"partner_networks": {}, "tunnel_peers": {}}
+    more = known(
+        partner_networks={"bravo": ["10.99.0.2"]},
+        tunnel_peers={"bravo": {"endpoint": "203.0.113.9:4500"}},
+        inventory={"bravo": {"tunnel_address": "10.99.0.9/24", "tunnel_endpoint": "203.0.113.9:1", "ca": "OLD"}},
+        kept={"bravo": {"public_key": "OLD", "endpoint": ""}},
     )
+    assert partners.mission_partner_peers(links, table, {"bravo": site}, more) == [
+        peer(ca="GIVEN", in_play=True, in_inventory=True, endpoint="203.0.113.9:4500")
+    ]
+    alone = partners.mission_partner_peers(links, {"partners": PARTNERS}, {}, known())
     assert alone == [peer(ca="", address="", networks=[], public_key="", endpoint="")]
 
 
 def test_authorities_of_partners_who_left_are_trusted_no_longer() -> None:
     links = [{"peer": "bravo", "state": "present"}, {"peer": "gone", "state": "absent"}]
-    assert filters.mission_partner_authorities([peer()], links) == [
+    assert partners.mission_partner_authorities([peer()], links) == [
         {"name": "bravo", "ca": "PEM"},
         {"name": "gone", "ca": ""},
     ]
+    emptied, silent = peer(ca=""), peer(ca="", in_inventory=True)
+    assert partners.mission_partner_authorities([emptied], links[:1]) == [{"name": "bravo", "ca": ""}]
+    assert partners.mission_partner_authorities([silent], links[:1]) == []
 
 
 def test_ends_of_the_tunnel_are_gateways_and_guests() -> None:
-    ends = filters.mission_partner_tunnel_peers(
+    ends = partners.mission_partner_tunnel_peers(
         [peer()], [{"name": "adviser", "public_key": "K", "address": "10.99.0.201"}]
     )
     assert [(end["name"], end["allowed_ips"], end["endpoint"]) for end in ends] == [
@@ -241,6 +317,9 @@ def options(**changes: Any) -> dict[str, Any]:
         "client_networks": ["10.20.8.0/24"],
         "database_host": "",
         "database_port": 5432,
+        "release_url": "",
+        "homeserver": {"addresses": [], "url": ""},
+        "load_balancer_confines_partners": False,
         "peers": [peer(), peer(name="charlie", networks=["10.99.0.3"], endpoint="198.51.100.9:51820")],
         "tunnel": {"interface": "wg-partners", "port": 51820},
         **changes,
@@ -323,6 +402,85 @@ def test_ports_are_those_that_the_hosts_say() -> None:
     assert flows("gate", site)["recorders_in"] == ("in", [443], ["10.20.0.16"])
     assert "recorder_out" in recorder and "recorder_out" not in node
     assert "media_in_udp" not in recorder
+
+
+def forwards(host: str, members: list[dict[str, Any]], **changes: Any) -> dict[str, tuple[Any, ...]]:
+    found = network.mission_partner_forwards(members, host, options(**changes))
+    return {way["name"]: (way["protocol"], way["ports"], way["sources"], way["destinations"]) for way in found}
+
+
+RECORDS = {
+    **member("records", "10.20.0.16", "calls"),
+    "ports": {"offloader": 4545},
+    "containers": ["172.17.0.0/16"],
+}
+MEDIA = {**member("media", "10.20.0.13", "calls"), "ports": {"rtcd": 8045, "media": 8443}}
+
+
+def test_recorders_in_a_network_of_their_own_are_forwarded() -> None:
+    ways = forwards("records", [*SITE, MEDIA, RECORDS], dns_servers=["10.20.0.53"])
+    assert ways == {
+        "recorders_site": ("tcp", [443], ["172.17.0.0/16"], ["10.20.0.10"]),
+        "recorders_udp": ("udp", [8443], ["172.17.0.0/16"], ["10.20.0.13"]),
+        "recorders_tcp": ("tcp", [8443], ["172.17.0.0/16"], ["10.20.0.13"]),
+        "names_udp": ("udp", [53], ["172.17.0.0/16"], ["10.20.0.53"]),
+        "names_tcp": ("tcp", [53], ["172.17.0.0/16"], ["10.20.0.53"]),
+    }
+    assert flows("records", [*SITE, MEDIA, RECORDS])["names_in_udp"] == ("in", [53], ["172.17.0.0/16"])
+    shared = {**RECORDS, "containers": []}
+    assert forwards("records", [*SITE, MEDIA, shared], dns_servers=["10.20.0.53"]) == {}
+    assert "names_in_udp" not in flows("records", [*SITE, MEDIA, shared])
+
+
+def test_recorders_find_the_site_at_a_load_balancer_as_well() -> None:
+    behind = [CHAT, DATA, MEDIA, RECORDS]
+    assert forwards("records", behind, load_balancers=["10.20.0.40"])["recorders_site"][3] == ["10.20.0.40"]
+    assert flows("records", behind, load_balancers=["10.20.0.40"])["recorder_out"] == ("out", [443], ["10.20.0.40"])
+
+
+def test_recorders_on_the_host_of_the_proxy_and_of_the_media_are_let_in_there() -> None:
+    both = {**member("all", "10.20.0.10", "proxy", "calls"), "containers": ["172.17.0.0/16"]}
+    found = flows("all", [both, CHAT, DATA])
+    assert found["recorders_in"] == ("in", [443], ["172.17.0.0/16"])
+    assert found["media_in_udp"] == ("in", [8443], ["10.20.8.0/24", "172.17.0.0/16"])
+    assert "recorders_site" not in forwards("all", [both, CHAT, DATA])
+
+
+def test_guests_with_a_tunnel_take_part_in_calls() -> None:
+    guests = {"tunnel_guests": ["10.99.0.201"]}
+    site = [*SITE, MEDIA, RECORDS]
+    ways = forwards("gate", site, **guests)
+    assert ways["guests_udp"] == ("udp", [8443], ["10.99.0.201"], ["10.20.0.13"])
+    assert ways["guests_tcp"] == ("tcp", [8443], ["10.99.0.201"], ["10.20.0.13"])
+    assert flows("media", site, **guests)["media_in_udp"][2] == ["10.20.8.0/24", "10.20.0.16", "10.99.0.201"]
+    assert "guests_udp" not in forwards("gate", SITE, **guests)
+    assert "guests_udp" not in forwards("gate", site)
+    together = [{**GATE, "components": [*GATE["components"], "mattermost_calls"]}, CHAT, DATA]
+    assert "guests_udp" not in forwards("gate", together, **guests)
+    assert flows("gate", together, **guests)["media_in_udp"][2] == ["10.20.8.0/24", "10.99.0.201"]
+
+
+def test_partners_come_to_a_load_balancer_that_confines_them() -> None:
+    behind, there = [member("gate", "10.20.0.10", "wireguard"), CHAT, DATA], {"load_balancers": ["10.20.0.40"]}
+    assert "federation_in" not in forwards("gate", behind, **there)
+    ways = forwards("gate", behind, **there, load_balancer_confines_partners=True, tunnel_guests=["10.99.0.201"])
+    assert ways["federation_in"] == ("tcp", [443], ["10.99.0.2/31"], ["10.20.0.40"])
+    assert ways["guests_in"] == ("tcp", [443], ["10.99.0.201"], ["10.20.0.40"])
+
+
+def test_a_homeserver_is_called_and_calls() -> None:
+    homeserver = {"addresses": ["10.20.4.60"], "url": "http://matrix.example.org:8008"}
+    assert flows("chat", SITE, homeserver=homeserver)["homeserver_out"] == ("out", [8008], ["10.20.4.60"])
+    assert flows("gate", SITE, homeserver=homeserver)["homeserver_in"] == ("in", [443], ["10.20.4.60"])
+
+
+def test_servers_reach_the_release_and_a_database_by_their_names() -> None:
+    names = {"mirror.example": ["10.20.4.5"], "db.example": ["10.20.6.9"]}
+    chat = {**CHAT, "addresses_of": names}
+    given = {"release_url": "https://mirror.example:8443/mattermost.tar.gz", "database_host": "db.example"}
+    found = flows("chat", [GATE, chat], **given)
+    assert found["release_out"] == ("out", [8443], ["10.20.4.5"])
+    assert found["database_out"] == ("out", [5432], ["10.20.6.9"])
 
 
 def test_without_partners_everybody_may_come() -> None:

@@ -38,6 +38,7 @@ GOOD = {
     "calls_recordings_enabled": False,
     "calls_rtcd_url": "http://10.0.0.7:8045",
     "calls_offloader_url": "http://10.0.0.8:4545",
+    "calls_auth_key": "hunter2",
     "matrix_homeserver_url": "https://matrix.example.org",
     "matrix_server_name": "example.org",
     "matrix_as_token": "one",
@@ -60,14 +61,22 @@ GOOD = {
     "object_storage_secret_key": "hunter2",
     "cluster_name": "alpha",
     "entra_tenant_id": "t",
+    "entra_discovery_url": "https://login.example.org/t/v2.0/.well-known/openid-configuration",
     "entra_client_id": "c",
     "entra_client_secret": "hunter2",
     "m365_client_id": "m",
     "m365_client_secret": "hunter2",
-    "audit_targets": {"collector": {"type": "syslog"}},
+    "audit_targets": {"collector": {"type": "syslog", "options": {"host": "10.0.0.51", "port": 6514}}},
+    "log_servers": ["10.0.0.51"],
+    "identity_servers": ["10.0.0.40"],
     **{f"{part}_plugin": PLUGIN for part in ("matrix", "xmpp", "translation", "legal_hold", "m365")},
 }
 SECRET = "hunter2"
+MEMBERS = [
+    {"address": "10.0.0.7", "components": ["mattermost_calls"], "ports": {"rtcd": 8045, "media": 8443}},
+    {"address": "10.0.0.8", "components": ["mattermost_calls"], "ports": {"offloader": 4545}},
+    {"address": "10.0.0.9", "components": ["mattermost_push_proxy"], "ports": {"push": 8066}},
+]
 
 
 def licence(tier: str) -> str:
@@ -80,7 +89,7 @@ def on(*parts: str) -> dict[str, bool]:
 
 
 def given(*parts: str, **changes: Any) -> dict[str, Any]:
-    known = ("version", "license", "links", "servers", "federation_enabled", "flows_extra")
+    known = ("version", "license", "links", "servers", "federation_enabled", "flows_extra", "members", "groups")
     return {
         "parts": on(*parts),
         "values": {**GOOD, **{name: value for name, value in changes.items() if name not in known}},
@@ -89,6 +98,8 @@ def given(*parts: str, **changes: Any) -> dict[str, Any]:
         "links": {},
         "servers": 2,
         "federation_enabled": True,
+        "members": MEMBERS,
+        "groups": {"mattermost_proxy": ["gate"]},
         "flows_extra": [
             {
                 "name": "services",
@@ -228,12 +239,58 @@ def test_a_part_with_its_values_has_no_problem(part: str) -> None:
         (["compliance_export"], {"compliance_export_time": "25:00"}, "compliance_export_time is '25:00'; write hours"),
         (["retention"], {"retention_file_hours": 0}, "retention_file_hours is 0; give the hours"),
         (["legal_hold", "retention"], {"legal_hold_time": "04:00"}, "before the deletion begins."),
-        (["guests"], {"guests_mfa_enforced": True}, "guests_mfa_enforced asks everybody for a second factor"),
+        (
+            ["guests"],
+            {"guests_mfa_enforced": True, "admin_token": "hunter2"},
+            "the administrator too, who then could not make the connections",
+        ),
+        (
+            ["guests"],
+            {"guests_mfa_enforced": True, "federation_enabled": False},
+            "give its token as mission_partner_admin_token.",
+        ),
+        (["calls"], {"calls_auth_key": ""}, "calls_enabled is true, but mission_partner_calls_auth_key is empty."),
+        (["calls"], {"members": MEMBERS[1:], "flows_extra": []}, "calls_rtcd_url is reached on port 8045 of 10.0.0.7"),
+        (["calls"], {"calls_offloader_url": "http://10.0.0.8:4546", "flows_extra": []}, "port 4546 of 10.0.0.8"),
+        (["push"], {"push_server": "https://push.example.org", "flows_extra": []}, "port 443 of push.example.org"),
+        (
+            ["entra"],
+            {"identity_servers": [], "flows_extra": []},
+            "entra_discovery_url is reached on port 443 of login.example.org, which the servers' firewall lets out to nobody: give the "
+            "address in mission_partner_identity_servers.",
+        ),
+        (
+            ["audit_targets"],
+            {"log_servers": ["10.0.0.52"]},
+            "audit_targets is reached on port 6514 of 10.0.0.51, which the servers' firewall lets out to nobody: give the address in "
+            "mission_partner_log_servers.",
+        ),
+        (
+            ["audit_targets"],
+            {"audit_targets": {"collector": {"type": "tcp", "options": {"host": "10.0.0.51", "port": 9999}}}},
+            "give the address in mission_partner_flows_extra.",
+        ),
+        (
+            ["integrations"],
+            {"integrations_hosts": ["10.0.0.0/28", "127.0.0.1"]},
+            "integrations_hosts names 10.0.0.0/28, which the servers' firewall does not let them reach",
+        ),
+        (["integrations"], {"integrations_hosts": ["feeds.example.org"], "flows_extra": []}, "names feeds.example.org"),
+        (
+            ["matrix"],
+            {"client_networks": ["10.0.8.0/24"]},
+            "matrix_homeserver_addresses is empty, and matrix.example.org is no address in mission_partner_client_networks",
+        ),
+        (
+            ["search"],
+            {"search_url": "https://10.0.0.21:9200"},
+            "search_url is reached on port 9200 of 10.0.0.21, which the servers' firewall lets out to nobody",
+        ),
         (["m365"], {}, "mission_partner_m365_enabled needs mission_partner_entra_enabled"),
         (
             ["search"],
             {"flows_extra": []},
-            "search_url is reached on port 9200, which the servers' firewall lets out to nobody",
+            "search_url is reached on port 9200 of search.example.org, which the servers' firewall lets out to nobody",
         ),
         (["xmpp"], {"flows_extra": [{"direction": "in"}]}, "give the address in mission_partner_flows_extra."),
         (["agents"], {"flows_extra": []}, "mission_partner_agents_services is reached on port 8000"),
@@ -276,6 +333,13 @@ def test_services_that_are_let_out_or_on_the_host_itself_are_no_problem() -> Non
     )
     assert not mission_partner_parts_problems(given("search", search_url="http://127.0.0.1:9200", flows_extra=[]))
     assert not mission_partner_parts_problems(given("search", flows_extra=[{"direction": "out", "ports": []}]))
+    homeserver = {"matrix_homeserver_addresses": ["10.0.4.60"], "client_networks": ["10.0.8.0/24"], "flows_extra": []}
+    assert not mission_partner_parts_problems(given("matrix", **homeserver))
+    near = {"matrix_homeserver_url": "https://10.0.8.60", "client_networks": ["10.0.8.0/24"]}
+    assert not mission_partner_parts_problems(given("matrix", **near, flows_extra=[{"direction": "out"}]))
+    assert not mission_partner_parts_problems(given("matrix", client_networks=["10.0.8.0/24"], groups={}))
+    feeds = {"integrations_hosts": ["10.0.0.16/28", "feeds.example.org", "localhost"]}
+    assert not mission_partner_parts_problems(given("integrations", **feeds))
 
 
 def test_parts_that_are_off_have_no_problem() -> None:
