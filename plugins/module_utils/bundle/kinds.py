@@ -7,9 +7,9 @@ from __future__ import annotations
 import re
 from typing import Dict
 
-from .names import PACKAGE
+from .names import PACKAGE, RPM_PACKAGE
 
 # Parts of a repository of the same kind, by what their names look like.
-GROUPED: Dict[str, re.Pattern[str]] = {"apt": PACKAGE}
+GROUPED: Dict[str, re.Pattern[str]] = {"apt": PACKAGE, "rpm": RPM_PACKAGE}
 # Single files: the directory of the depot that their destination is relative to.
 PLACED = {"file": "files", "mattermost_release": "files", "plugin": "files"}

@@ -10,6 +10,7 @@ from typing import Tuple
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 NAME_TOLD = "a name of lower-case letters, digits, dots, dashes and underscores"
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+RPM_PACKAGE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.~^-]*")
 ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9_-]+")
 
 

@@ -19,6 +19,7 @@ from .lock import Change, Lock, compare, evidence_path, stamp
 from .sources.apt import AptResolver
 from .sources.apt_host import Host
 from .sources.file import FileResolver
+from .sources.rpm import RpmResolver
 from .store import Store
 from .workspace import Resolved, Workspace
 
@@ -35,7 +36,8 @@ class SourceResolver(Protocol):
 
 def source_resolvers(bom: Bom, workspace: Workspace, host: Host) -> List[SourceResolver]:
     apt: List[SourceResolver] = [AptResolver(item, workspace, host) for item in bom.apt]
-    return [*apt, *(FileResolver(item, workspace) for item in bom.files)]
+    rpm: List[SourceResolver] = [RpmResolver(item, workspace) for item in bom.rpm]
+    return [*apt, *rpm, *(FileResolver(item, workspace) for item in bom.files)]
 
 
 @dataclass(frozen=True)

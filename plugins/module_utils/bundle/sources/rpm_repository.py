@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""One yum repository upstream: its signed table of contents, and its metadata files decompressed."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from dataclasses import dataclass, field
+from typing import Dict, List, Tuple, Union
+from urllib.parse import quote
+
+from .. import fsutil
+from ..boms.rpm import RpmSource
+from ..errors import BundleError
+from ..lock import Evidence
+from ..openpgp import Keyring
+from ..rpmkeys import armour
+from ..unpack import unpack
+from ..workspace import Workspace
+from .rpm_repomd import Metadata, Repomd, read_repomd
+
+_REPOMD_LIMIT = 16 << 20
+_ATTEMPTS = 2  # repomd.xml and its signature are replaced one after the other
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A repository as it was found just now."""
+
+    source: RpmSource
+    repomd: Repomd
+    sha256: str
+    size: int
+    keys: Tuple[str, ...]
+    signed_by: Tuple[str, ...] = ()
+    signature: Tuple[Evidence, ...] = ()
+    paths: Dict[str, str] = field(default_factory=dict)  # decompressed metadata files by kind
+
+    @property
+    def url(self) -> str:
+        return repomd_url(self.source)
+
+
+def repomd_url(source: RpmSource) -> str:
+    return f"{source.baseurl}/repodata/repomd.xml"
+
+
+def keyring_of(source: RpmSource) -> Keyring:
+    keys = [
+        entry.encode() if "-----BEGIN PGP" in entry else fsutil.read_plain(os.path.realpath(entry))
+        for entry in source.signed_by
+    ]
+    return Keyring(keys, what=f"the keys given for {source.baseurl}")
+
+
+def open_repository(source: RpmSource, workspace: Workspace, group: str) -> Opened:
+    """Fetch and verify repomd.xml. A mirror that lags does not take us back."""
+    url, memory = repomd_url(source), workspace.memory
+    keyring = keyring_of(source)
+    before = memory.get(url, {})
+    data, signers, proof = _fetch(source, workspace, keyring, group)
+    held = workspace.read(before.get("sha256", ""))
+    repomd = read_repomd(data, where=source.baseurl)
+    if held is not None and read_repomd(held, where=source.baseurl).revision > repomd.revision:
+        told = memory.get(f"{url}.asc", {})
+        memory[url], memory[f"{url}.asc"] = before, before.get("signature", told)
+        data, signers, proof = _verify(source, workspace, keyring, group, held)
+        repomd = read_repomd(data, where=source.baseurl)
+    memory[url]["signature"] = memory.get(f"{url}.asc", {})
+    keys = tuple(key for packets in keyring.packets for key in armour(packets))
+    return Opened(source, repomd, workspace.keep(data), len(data), keys, signers, proof)
+
+
+_Verified = Tuple[bytes, Tuple[str, ...], Tuple[Evidence, ...]]
+
+
+def _fetch(source: RpmSource, workspace: Workspace, keyring: Keyring, group: str) -> _Verified:
+    for attempt in range(1, _ATTEMPTS + 1):
+        data = workspace.fetch_small(repomd_url(source)) or b""
+        if len(data) > _REPOMD_LIMIT:
+            raise BundleError(
+                f"The metadata of {source.baseurl} is larger than the {_REPOMD_LIMIT} bytes expected at most."
+            )
+        try:
+            return _verify(source, workspace, keyring, group, data)
+        except BundleError:
+            if attempt == _ATTEMPTS:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _verify(source: RpmSource, workspace: Workspace, keyring: Keyring, group: str, data: bytes) -> _Verified:
+    """The signature is asked for only when repomd.xml is another than the one it was seen to belong to."""
+    if not source.repo_gpgcheck:
+        return data, (), ()
+    url, digest = f"{repomd_url(source)}.asc", fsutil.sha256_bytes(data)
+    known = workspace.memory.get(url, {})
+    signature = workspace.read(known.get("sha256", "")) if known.get("of") == digest else None
+    if signature is None:
+        signature = workspace.fetch_small(url) or b""
+    signers = tuple(keyring.verify_detached(data, signature, what=f"the metadata of {source.baseurl}"))
+    workspace.memory[url]["of"] = digest
+    proof = Evidence("repomd_signature", len(signature), workspace.keep(signature), url, group)
+    return data, signers, (proof,)
+
+
+def fetch_metadata(opened: Opened, workspace: Workspace) -> None:
+    """Bring in what this version reads of the metadata, and decompress it where an earlier run has not."""
+    for kind, told in opened.repomd.files.items():
+        name = f"{told.sha256}.{kind}"
+        caches = workspace.index_caches
+        places = [path for path in (os.path.join(cache, name) for cache in caches) if fsutil.size_of(path) is not None]
+        if not places:
+            packed = workspace.fetch(_url(opened, told), sha256=told.sha256, size=told.size)
+            places = [os.path.join(caches[-1], name)]
+            what = f"{kind} of {opened.source.baseurl}"
+            unpack(packed, places[0], ending=told.ending, limit=told.limit, what=what)
+        opened.paths[kind] = places[0]
+
+
+def evidence(opened: Opened, group: str, *, indexes: bool) -> List[Evidence]:
+    """What proves that the chosen packages are upstream's."""
+    facts = {
+        "baseurl": opened.source.baseurl,
+        "revision": opened.repomd.revision,
+        "signed_by": list(opened.signed_by),
+        **({"reason": opened.source.reason} if opened.source.reason else {}),
+    }
+    found = [Evidence("repomd", opened.size, opened.sha256, opened.url, group, facts), *opened.signature]
+    for told in opened.repomd.files.values() if indexes else ():
+        facts = {"path": told.href, "release": opened.sha256}
+        found.append(Evidence("index", told.size, told.sha256, _url(opened, told), group, facts))
+    return found
+
+
+def _url(opened: Opened, told: Metadata) -> str:
+    return package_url(opened.source, told.href)
+
+
+def package_url(source: RpmSource, href: str) -> str:
+    return f"{source.baseurl}/{quote(href, safe='/:~+^=@,')}"
+
+
+def mapped(path: str) -> Union[bytes, mmap.mmap]:
+    """A file that may be large, as one text to search."""
+    with fsutil.open_plain(path) as handle:
+        if os.fstat(handle.fileno()).st_size == 0:
+            return b""  # an empty file cannot be mapped
+        return mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)

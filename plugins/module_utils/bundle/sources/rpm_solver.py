@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""dnf as the solver: asked in the system's own Python about verified metadata, and never guessed at where it is not there."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
+
+from .. import fsutil, yumrepo
+from ..boms.rpm import RpmItem
+from ..errors import BundleError
+from . import rpm_dnf
+
+_PYTHONS = (sys.executable, "/usr/bin/python3", "/usr/libexec/platform-python")
+_PATIENCE = 1800  # seconds
+_PLATFORM = re.compile(rb"^ +platform: \[ ?([a-z0-9.]+) ?\]$", re.MULTILINE)
+_NOISE = ("Problems in request:", "")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A package that was chosen, from which of the repositories, and for the sake of which other one."""
+
+    repository: int
+    name: str
+    epoch: str
+    version: str
+    release: str
+    architecture: str
+    sha256: str
+    why: str
+
+    @property
+    def evr(self) -> str:
+        return yumrepo.evr(self.epoch, self.version, self.release)
+
+    @property
+    def nevra(self) -> str:
+        return f"{self.name}-{self.epoch}:{self.version}-{self.release}.{self.architecture}"
+
+
+def solve(item: RpmItem, repositories: Sequence[Mapping[str, str]]) -> List[Choice]:
+    """What an empty machine would get. Each repository is given as its decompressed metadata files by kind."""
+    python = find_python()
+    with tempfile.TemporaryDirectory(prefix="fieldops-dnf-") as directory:
+        question = {
+            "directory": directory,
+            "architecture": item.architecture,
+            "release": item.release,
+            "platform": platform([files["modules"] for files in repositories if "modules" in files]),
+            "repositories": [_offer(directory, number, files) for number, files in enumerate(repositories)],
+            "packages": item.packages,
+            "exclude": item.exclude,
+            "modules": item.modules,
+        }
+        return [_choice(row) for row in _ask(python, question)]
+
+
+def _ask(python: str, question: Mapping[str, Any]) -> List[Dict[str, Any]]:
+    script = f"{inspect.getsource(rpm_dnf)}\nsys.exit(main())\n"
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": question["directory"], "LC_ALL": "C.UTF-8"}
+    # The engine imports nothing of Ansible, hence no run_command.
+    # pylint: disable-next=ansible-bad-function
+    done = subprocess.run(
+        [python, "-I", "-c", script],
+        input=json.dumps(question).encode(),
+        capture_output=True,
+        check=False,
+        env=environment,
+        timeout=_PATIENCE,
+    )
+    if done.returncode == 0:
+        rows: List[Dict[str, Any]] = json.loads(done.stdout)
+        return rows
+    lines = [line.strip(" .") for line in done.stderr.decode("utf-8", "replace").splitlines()]
+    told = [line for line in lines if line not in _NOISE]
+    if done.returncode == rpm_dnf.CANNOT:
+        raise BundleError(f"dnf cannot resolve it: {' '.join(told)}.")
+    raise BundleError(f"dnf failed on this machine: {told[-1] if told else f'status {done.returncode}'}.")
+
+
+@functools.lru_cache(maxsize=1)
+def find_python() -> str:
+    """The first Python that has dnf; it belongs to the system, and mostly is not the one Ansible runs in."""
+    for python in dict.fromkeys(_PYTHONS):
+        # pylint: disable-next=ansible-bad-function
+        if os.access(python, os.X_OK) and not subprocess.call([python, "-I", "-c", _PROBE], stderr=subprocess.DEVNULL):
+            return python
+    raise BundleError(
+        "there is no solver on this machine, and a closure is not guessed: install dnf with its Python interface "
+        "(package python3-dnf of Debian, Ubuntu, Fedora and RHEL)."
+    )
+
+
+_PROBE = "import dnf, libdnf"
+
+
+def platform(modules: Sequence[str]) -> str:
+    """The platform that modules are built for, as most of them say: what a target's os-release would tell dnf."""
+    found: Counter[bytes] = Counter()
+    for path in modules:
+        found.update(_PLATFORM.findall(fsutil.read_plain(path)))
+    best = sorted(found, key=lambda name: (-found[name], name))[:1]
+    return f"platform:{best[0].decode()}" if best else ""
+
+
+def _offer(directory: str, number: int, files: Mapping[str, str]) -> Tuple[str, str]:
+    """A directory that looks like a repository, for dnf and for this run only."""
+    base = os.path.join(directory, f"repository-{number}")
+    fsutil.make_directory(os.path.join(base, "repodata"))
+    entries = []
+    for kind in ("primary", "filelists", "modules"):
+        if kind in files:
+            href = f"repodata/{kind}.{'yaml' if kind == 'modules' else 'xml'}"
+            os.symlink(files[kind], os.path.join(base, href))
+            sha256, size = fsutil.sha256_file(files[kind])
+            entries.append(yumrepo.Entry(kind, href, sha256, size, sha256, size))
+    fsutil.write_atomic(os.path.join(base, "repodata/repomd.xml"), yumrepo.render_repomd(entries, moment=0))
+    return str(number), base
+
+
+def _choice(row: Dict[str, Any]) -> Choice:
+    checksums = row.pop("checksums")
+    nevra = f"{row['name']}-{row['version']}-{row['release']}.{row['architecture']}"
+    if len(checksums) != 1:
+        raise BundleError(f"its metadata lists {nevra} {len(checksums)} times with different checksums; it is refused.")
+    if not fsutil.is_sha256(checksums[0]):
+        raise BundleError(f"its metadata gives no sha256 of {nevra}; only SHA-256 is believed.")
+    return Choice(**{**row, "repository": int(row["repository"])}, sha256=checksums[0])
