@@ -93,6 +93,10 @@ def _has_usable_base(root: Root) -> bool:
     return fsutil.is_sha256(root.base) and root.base_version < root.version
 
 
+def piece_path(sha256: str, number: int) -> str:
+    return f"objects/pieces/{sha256}/{number}"
+
+
 @dataclass(frozen=True)
 class Piece:
     """A part of an object that is larger than a volume."""
@@ -106,7 +110,7 @@ class Piece:
     @property
     def path(self) -> str:
         """Where it lies, relative to its volume."""
-        return f"objects/pieces/{self.of}/{self.number}"
+        return piece_path(self.of, self.number)
 
 
 @dataclass(frozen=True)

@@ -1,41 +1,56 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
-"""From a lock to a bundle: fetch what the store lacks, lay out the volume, sign its root."""
+"""From a lock to a bundle: fetch what the store lacks, lay out the volumes, sign their root."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
-from typing import Dict, Iterator, List, Optional, Tuple
+from dataclasses import dataclass, field
+from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Tuple, Union
 
-from . import aptrepo, fsutil, manifest
+from . import fsutil, manifest
+from .contents import Delta, render_changes, tell_changes
+from .documents import Documents
 from .errors import BundleError, told_plainly
 from .fetch import Client
-from .lock import Lock, evidence_path, human, stamp
-from .manifest import Index, Root, Volume
+from .gather import Gatherer
+from .have_list import HaveList
+from .ledger import Base, Ledger, Sent, base_of_list
+from .lock import Lock, evidence_path
+from .manifest import Root
 from .openpgp import SigningKey
+from .package_signatures import check_packages
 from .progress import Progress
-from .store import Store, object_path
+from .seal import Sealer
+from .store import Store
+from .volumes import Entry, Plan, lay_out
 
-VOLUME = "volume-001"
 KEY_FILE = "bundle-key.asc"
+CHANGES = "changes.txt"
 
 
-@dataclass(frozen=True)
+@dataclass
 class PackResult:
     """What building the bundle came to, or with check would come to."""
 
     changed: bool
     lock: Lock
-    path: str
+    path: str  # of the first volume
     public_key: str
     fingerprint: str
-    bytes_fetched: int
-    bytes_held: int
-    volume_bytes: int
-    objects_fetched: int
+    bytes_fetched: int = 0
+    bytes_held: int = 0
+    volume_bytes: int = 0
+    objects_fetched: int = 0
+    bytes_left_out: int = 0  # as the other side holds them
+    objects_left_out: int = 0
+    acknowledged: bool = False  # the other side has this version already
+    root: str = ""
+    base: str = ""
+    base_version: int = 0
+    volumes: List[Dict[str, Any]] = field(default_factory=list)
+    changes: List[Dict[str, Any]] = field(default_factory=list)
 
 
 class Packer:
@@ -52,16 +67,25 @@ class Packer:
         connections: int = 8,
         verify: bool = False,
         progress: Optional[str] = None,
+        volume_size: Optional[int] = None,
+        only_volumes: Sequence[str] = (),
+        base: Optional[HaveList] = None,
+        ledger: bool = False,
+        acknowledge: Union[str, HaveList, None] = None,
     ) -> None:
         self.lock_path = lock_path
         self.lock = Lock.read(lock_path)
         self.store = Store(store)
         self.key = key
-        self.client = client or Client()
-        self.connections = connections
+        self.gatherer = Gatherer(self.store, client or Client(), connections=connections)
         self.verify = verify
         self.progress = progress
-        self.path = os.path.join(output, self.lock.name, VOLUME)
+        self.volume_size = volume_size
+        self.only_volumes = only_volumes
+        self.base_list = base
+        self.use_ledger = ledger
+        self.acknowledge = acknowledge
+        self.path = os.path.join(output, self.lock.name)
         self.key_path = os.path.join(output, KEY_FILE)
 
     @told_plainly
@@ -69,41 +93,35 @@ class Packer:
         with contextlib.ExitStack() as stack:
             if not check:
                 stack.enter_context(fsutil.exclusive(os.path.join(self.store.root, ".lock")))
+                stack.enter_context(
+                    fsutil.exclusive(os.path.join(os.path.dirname(self.path), f".{self.lock.name}.lock"))
+                )
                 self._take_evidence()
-            objects = self.lock.objects()
-            beside = {piece.sha256 for piece in self.lock.kept_beside()}
-            missing = {
-                sha256: told
-                for sha256, told in objects.items()
-                if sha256 not in beside and not self._held(sha256, told[0])
-            }
-            progress = Progress(self.progress, objects=len(missing), size=sum(size for size, _url in missing.values()))
-            if check:
-                changed = bool(missing) or not self._is_current()
-            else:
-                self._fetch(missing, progress)
-                changed = self._lay_out(missing) or bool(missing)
-        wanted = sum(size for size, _url in objects.values())
-        fetched = sum(size for size, _url in missing.values())
-        fingerprint = self.key.fingerprint if self.key else ""
-        return PackResult(
-            changed, self.lock, self.path, self.key_path, fingerprint, fetched, wanted - fetched, wanted, len(missing)
-        )
+            ledger = Ledger.read(self.store, self.lock.name)
+            if self.acknowledge is not None:
+                ledger = ledger.with_acknowledged(self.acknowledge)
+            advanced = not check and self.acknowledge is not None and ledger.write(self.store)
+            base = self._base(ledger)
+            fingerprint = self.key.fingerprint if self.key else ""
+            first = os.path.join(self.path, "volume-001")
+            result = PackResult(advanced, self.lock, first, self.key_path, fingerprint)
+            if base is not None and base.version == self.lock.version:
+                result.acknowledged = True
+                return result
+            return _Build(self, base, ledger, result).run(check=check)
 
-    def _held(self, sha256: str, size: int) -> bool:
-        return self.store.is_intact(sha256, size) if self.verify else self.store.has(sha256, size)
-
-    def _is_current(self) -> bool:
-        """For check mode: whether the volume was made from this very lock and has all its objects."""
-        try:
-            root = Root.parse(fsutil.read_plain(os.path.join(self.path, manifest.ROOT)), "")
-        except BundleError:
-            return False
-        there = all(
-            fsutil.size_of(os.path.join(self.path, object_path(sha256))) == size
-            for sha256, (size, _url) in self.lock.objects().items()
-        )
-        return there and root.lock == fsutil.sha256_bytes(self.lock.dump())
+    def _base(self, ledger: Ledger) -> Optional[Base]:
+        base = None
+        if self.base_list is not None:
+            base = base_of_list(self.base_list, ledger, self.store)
+        elif self.use_ledger:
+            base = ledger.base(self.store)
+        if base is not None and base.version > self.lock.version:
+            raise BundleError(
+                f"The other side has version {base.version} of {self.lock.name} already, which is newer than this lock, "
+                f"{self.lock.version}. Make the lock again."
+            )
+        return base
 
     def _take_evidence(self) -> None:
         for piece in self.lock.kept_beside():
@@ -111,117 +129,136 @@ class Packer:
             if not self.store.has(piece.sha256, piece.size):
                 self.store.add_file(source, sha256=piece.sha256, size=piece.size)
 
-    def _fetch(self, missing: Dict[str, Tuple[int, str]], progress: Progress) -> None:
-        """All that is missing, largest first. What fails does not keep the rest from coming in."""
-        progress.say(f"fetching {human(progress.size)} in {len(missing)} objects")
-        fsutil.require_space(self.store.root, progress.size)
-        failures: List[str] = []
-        order = sorted(missing, key=lambda sha256: -missing[sha256][0])
-        with ThreadPoolExecutor(self.connections) as pool:
-            running = [pool.submit(self._fetch_one, sha256, *missing[sha256], progress) for sha256 in order]
-            for future in as_completed(running):
-                error = future.exception()
-                if isinstance(error, BundleError):
-                    failures.append(str(error))
-                elif error is not None:
-                    raise error
-        if failures:
-            more = f"\n... and {len(failures) - 5} more" if len(failures) > 5 else ""
-            raise BundleError(
-                f"{len(failures)} of {len(missing)} objects could not be fetched; the others are kept, run again.\n"
-                + "\n".join(sorted(failures)[:5])
-                + more
-            )
-        progress.say("laying out the volume")
+    def evidence(self, sha256: str) -> bytes:
+        """A piece of evidence; in check mode it need not be in the store yet."""
+        return self.store.read(sha256) or fsutil.read_plain(evidence_path(self.lock_path, sha256))
 
-    def _fetch_one(self, sha256: str, size: int, url: str, progress: Progress) -> None:
-        part = self.store.part(sha256)
-        self.client.download(url, part, sha256=sha256, size=size, tell=progress.teller(sha256))
-        self.store.adopt(part, sha256)
-        progress.finish(sha256, size)
+
+class _Build:
+    """What there is to do for one bundle on one base."""
+
+    def __init__(self, packer: Packer, base: Optional[Base], ledger: Ledger, result: PackResult) -> None:
+        self.packer = packer
+        self.lock = packer.lock
+        self.store = packer.store
+        self.base = base
+        self.ledger = ledger
+        self.result = result
+        self.delta = self._delta()
+        self.objects = {sha256: told for sha256, told in self.lock.objects().items() if sha256 not in self.delta.held}
+        self.documents = Documents(self.lock, self.delta, packer.evidence)
+        told = self.documents.told()
+        entries = [Entry(sha256, size, told.get(sha256, 0)) for sha256, (size, _url) in self.objects.items()]
+        self.plans = lay_out(entries, volume_size=packer.volume_size, documents=self.documents.room())
+        self.wanted = self._wanted()
+
+    def _delta(self) -> Delta:
+        """What is left out. What proves the origin of the rest always travels."""
+        if self.base is None:
+            return Delta()
+        always = {piece.sha256 for piece in self.lock.kept_beside()}
+        held: FrozenSet[str] = frozenset(sha256 for sha256 in self.lock.objects() if sha256 in self.base.held)
+        return Delta(self.base.root, self.base.version, held - always)
+
+    def _wanted(self) -> List[Plan]:
+        only = self.packer.only_volumes
+        names = [plan.name for plan in self.plans]
+        unknown = sorted(set(only) - set(names))
+        if unknown:
+            raise BundleError(
+                f"The bundle {self.lock.name} has no {', '.join(unknown)}; its volumes are {', '.join(names)}."
+            )
+        return [plan for plan in self.plans if not only or plan.name in only]
+
+    def run(self, *, check: bool) -> PackResult:
+        missing = self._missing()
+        size = sum(size for size, _url in missing.values())
+        progress = Progress(self.packer.progress, objects=len(missing), size=size)
+        self._tell(missing)
+        if check:
+            self.result.changed |= bool(missing) or not self._is_current()
+        else:
+            self.packer.gatherer.fetch(missing, progress)
+            check_packages(self.lock, self.store)
+            progress.say("laying out the volumes")
+            self.result.changed |= self._lay_out(missing) or bool(missing)
+        return self.result
+
+    def _missing(self) -> Dict[str, Tuple[int, str]]:
+        """What the wanted volumes need and the store lacks. An object in pieces is needed for the hashes of all its pieces."""
+        needed = {sha256 for plan in self.wanted for sha256 in plan.objects}
+        needed |= {cut.of for plan in self.plans for cut in plan.cuts}
+        beside = {piece.sha256 for piece in self.lock.kept_beside()}
+        return {
+            sha256: told
+            for sha256, told in self.objects.items()
+            if sha256 in needed - beside and not self._held(sha256, told[0])
+        }
+
+    def _held(self, sha256: str, size: int) -> bool:
+        return self.store.is_intact(sha256, size) if self.packer.verify else self.store.has(sha256, size)
+
+    def _tell(self, missing: Dict[str, Tuple[int, str]]) -> None:
+        result, carried = self.result, sum(size for size, _url in self.objects.values())
+        result.objects_fetched = len(missing)
+        result.bytes_fetched = sum(size for size, _url in missing.values())
+        result.bytes_held = carried - result.bytes_fetched
+        result.volume_bytes = carried
+        everything = self.lock.objects()
+        result.objects_left_out = len(everything) - len(self.objects)
+        result.bytes_left_out = sum(size for size, _url in everything.values()) - carried
+        result.base, result.base_version = self.delta.root, self.delta.version
+        if self.base is not None and self.base.lock is not None:
+            result.changes = tell_changes(self.base.lock, self.lock)
+        result.volumes = [
+            {
+                "name": plan.name,
+                "path": os.path.join(self.packer.path, plan.name),
+                "objects": len(plan.objects),
+                "pieces": len(plan.cuts),
+                "bytes": plan.bytes,
+            }
+            for plan in self.plans
+        ]
+
+    def _is_current(self) -> bool:
+        """For check mode: whether the wanted volumes were made from this very lock and base, and have all their objects."""
+        digest = fsutil.sha256_bytes(self.lock.dump())
+        for plan in self.wanted:
+            path = os.path.join(self.packer.path, plan.name)
+            try:
+                root = Root.parse(fsutil.read_plain(os.path.join(path, manifest.ROOT)), path)
+            except BundleError:
+                return False
+            there = all(fsutil.size_of(os.path.join(path, name)) == size for name, size in plan.paths().items())
+            if not there or (root.lock, root.base, len(root.volumes)) != (digest, self.delta.root, len(self.plans)):
+                return False
+        return True
 
     def _lay_out(self, fetched: Dict[str, Tuple[int, str]]) -> bool:
-        """Objects first, the signed root last, and then what no longer belongs is removed."""
-        if self.key is None:
+        packer = self.packer
+        if packer.key is None:
             raise BundleError("A bundle is signed: name a signing key.")
-        with fsutil.exclusive(os.path.join(os.path.dirname(self.key_path), f".{self.lock.name}.lock")):
-            changed = self._place_objects(fetched)
-            files = dict(self._files(self.key))
-            index = Index(
-                bundle=self.lock.name,
-                version=self.lock.version,
-                volume=VOLUME,
-                objects={sha256: size for sha256, (size, _url) in self.lock.objects().items()},
-                files={path: (fsutil.sha256_bytes(data), len(data)) for path, data in files.items()},
-            )
-            files[manifest.INDEX] = index.dump()
-            root = self._root(files[manifest.INDEX], index).dump()
-            files[manifest.SIGNATURE] = self._signed(manifest.SIGNATURE, root, self.key, clear=False)
-            files[manifest.ROOT] = root
-            for path, data in files.items():
-                changed |= fsutil.write_if_changed(os.path.join(self.path, path), data)
-            changed |= fsutil.write_if_changed(self.key_path, self.key.public_key())
-            return self._prune({*files, *(object_path(sha256) for sha256 in index.objects)}) or changed
+        sealer = Sealer(
+            path=packer.path,
+            key=packer.key,
+            store=self.store,
+            documents=self.documents,
+            plans=self.plans,
+            wanted=self.wanted,
+        )
+        root, changed = sealer.run(set(fetched))
+        changed |= fsutil.write_if_changed(packer.key_path, packer.key.public_key())
+        self.result.root = root
+        sent = Sent(root, self.lock.version, self.store.add_bytes(self.lock.dump()))
+        self.ledger.with_sent(sent).write(self.store)
+        return self._tell_reviewers() or changed
 
-    def _place_objects(self, fetched: Dict[str, Tuple[int, str]]) -> bool:
-        """What was just fetched is placed anew: it may replace a damaged object that the volume links to."""
-        wanted = [
-            (sha256, size, os.path.join(self.path, object_path(sha256)))
-            for sha256, (size, _url) in self.lock.objects().items()
-        ]
-        absent = [row for row in wanted if row[0] in fetched or fsutil.size_of(row[2]) != row[1]]
-        fsutil.make_directory(self.path)
-        if os.stat(self.path).st_dev != os.stat(self.store.root).st_dev:
-            fsutil.require_space(self.path, sum(size for _sha256, size, _target in absent))
-        for sha256, size, target in absent:
-            fsutil.link_or_copy(self.store.path(sha256), target, sha256=sha256, size=size)
-        return bool(absent)
-
-    def _files(self, key: SigningKey) -> Iterator[Tuple[str, bytes]]:
-        """The lock, and for each repository an apt index whose packages are the objects: installable as it lies."""
-        lock = self.lock
-        yield manifest.LOCK, lock.dump()
-        for repository in (repository for repository in lock.repositories if repository.kind == "apt"):
-            stanzas = aptrepo.read_stanzas(lock, repository, self.store.read(repository.stanzas) or b"")
-            items = [item for item in lock.items if (item.kind, item.group) == ("apt", repository.name)]
-            packages = aptrepo.render_packages(items, stanzas, lambda item: object_path(item.sha256))
-            path = aptrepo.packages_path(repository.architecture)
-            release = aptrepo.render_release(
-                name=repository.name,
-                origin=lock.name,
-                architecture=repository.architecture,
-                files={path: packages},
-                date=lock.created_at,
-                valid_until=lock.expires_at,
-            )
-            base = f"dists/{repository.name}"
-            yield f"{base}/{path}", packages
-            yield f"{base}/InRelease", self._signed(f"{base}/InRelease", release, key, clear=True)
-
-    def _signed(self, path: str, data: bytes, key: SigningKey, *, clear: bool) -> bytes:
-        """The signature that lies there if it is good, so that nothing is signed twice."""
-        target = os.path.join(self.path, path)
-        held = fsutil.read_plain(target) if fsutil.size_of(target) is not None else None
-        if held is not None and key.is_good(data, held, clear=clear):
-            return held
-        return key.sign(data, clear=clear, moment=self.lock.created_at)
-
-    def _root(self, index_data: bytes, index: Index) -> Root:
-        count = sum(index.objects.values()) + sum(size for _sha256, size in index.files.values())
-        volume = Volume(VOLUME, fsutil.sha256_bytes(index_data), len(index.objects), count)
-        lock = self.lock
-        digest = fsutil.sha256_bytes(lock.dump())
-        return Root(lock.name, lock.version, lock.created, stamp(lock.expires_at), digest, (volume,))
-
-    def _prune(self, wanted: set[str]) -> bool:
-        """Take out of the volume what its new index does not name."""
-        removed = False
-        for folder, _folders, names in os.walk(self.path, topdown=False):
-            for name in names:
-                path = os.path.join(folder, name)
-                if os.path.relpath(path, self.path) not in wanted:
-                    os.unlink(path)
-                    removed = True
-            if not os.listdir(folder):
-                os.rmdir(folder)
-        return removed
+    def _tell_reviewers(self) -> bool:
+        """What enters and leaves, beside the volumes, where the base was made here."""
+        path = os.path.join(self.packer.path, CHANGES)
+        if self.base is None or self.base.lock is None:
+            there = os.path.lexists(path)
+            fsutil.remove(path)
+            return there
+        return fsutil.write_if_changed(path, render_changes(self.base.lock, self.lock).encode())

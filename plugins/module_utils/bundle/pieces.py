@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Sequence
+from typing import AbstractSet, BinaryIO, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from . import fsutil
 from .errors import BundleError
 from .manifest import Piece
+from .store import Store
+from .volumes import Cut, Plan
 
 
 @dataclass(frozen=True)
@@ -44,25 +47,14 @@ def join(parts: Sequence[Part], target: str, *, sha256: str, size: int) -> None:
     fresh = f"{target}.new"
     digest = hashlib.sha256()
     fsutil.make_directory(os.path.dirname(target))
-    with open(fresh, "wb") as writer:
+    with _writing(fresh) as writer:
         for part in whole:
             with fsutil.open_plain(part.path) as reader:
-                fsutil.sha256_stream(reader, _both(digest.update, writer.write))
-        writer.flush()
-        os.fsync(writer.fileno())
+                _copy_part(reader, part.piece.size, [digest.update, writer.write])
     if (digest.hexdigest(), os.stat(fresh).st_size) != (sha256, size):
         fsutil.remove(fresh)
         raise BundleError(f"{_damaged(whole)} is damaged: its object {sha256} does not come together. Copy it again.")
-    os.chmod(fresh, 0o444)
     os.replace(fresh, target)
-
-
-def _both(first: Callable[[bytes], object], second: Callable[[bytes], object]) -> Callable[[bytes], None]:
-    def take(data: bytes) -> None:
-        first(data)
-        second(data)
-
-    return take
 
 
 def _damaged(parts: Sequence[Part]) -> str:
@@ -71,6 +63,90 @@ def _damaged(parts: Sequence[Part]) -> str:
         if fsutil.sha256_file(part.path) != (part.piece.sha256, part.piece.size):
             return part.path
     return parts[0].path
+
+
+def cut_all(
+    store: Store,
+    plans: Sequence[Plan],
+    targets: Mapping[Tuple[str, int], str],
+    known: Mapping[Tuple[str, int, int], Piece],
+    fetched: AbstractSet[str],
+) -> Tuple[Dict[str, List[Piece]], bool]:
+    """Cut what is larger than a volume. Returns the pieces of each volume, and whether any was written.
+
+    targets says where pieces go, by object and number; known are pieces whose hash is known from before.
+    """
+    volumes = {(cut.of, cut.number): plan.name for plan in plans for cut in plan.cuts}
+    objects: Dict[str, List[Cut]] = {}
+    for cut in sorted((cut for plan in plans for cut in plan.cuts), key=lambda cut: (cut.of, cut.number)):
+        objects.setdefault(cut.of, []).append(cut)
+    found: Dict[str, List[Piece]] = {}
+    wrote = False
+    for sha256, cuts in objects.items():
+        absent = {
+            cut.number: targets[sha256, cut.number]
+            for cut in cuts
+            if (sha256, cut.number) in targets
+            and (sha256 in fetched or fsutil.size_of(targets[sha256, cut.number]) != cut.size)
+        }
+        digests = {
+            cut.number: known[key].sha256 for cut in cuts for key in [(sha256, cut.offset, cut.size)] if key in known
+        }
+        if absent or len(digests) < len(cuts):
+            digests = _cut(store.path(sha256), cuts, absent)
+        wrote |= bool(absent)
+        for cut in cuts:
+            piece = Piece(sha256, cut.number, cut.offset, cut.size, digests[cut.number])
+            found.setdefault(volumes[sha256, cut.number], []).append(piece)
+    return found, wrote
+
+
+def _cut(source: str, cuts: Sequence[Cut], targets: Mapping[int, str]) -> Dict[int, str]:
+    """One read of the object for the hashes of all pieces, of which those with a target are written."""
+    digests: Dict[int, str] = {}
+    whole = hashlib.sha256()
+    for target in targets.values():
+        fsutil.make_directory(os.path.dirname(target))
+    if targets:
+        fsutil.require_space(
+            os.path.dirname(next(iter(targets.values()))), sum(cut.size for cut in cuts if cut.number in targets)
+        )
+    with fsutil.open_plain(source) as reader:
+        for cut in cuts:
+            digest = hashlib.sha256()
+            with contextlib.ExitStack() as stack:
+                sinks: List[Callable[[bytes], object]] = [whole.update, digest.update]
+                if cut.number in targets:
+                    sinks.append(stack.enter_context(_writing(f"{targets[cut.number]}.new")).write)
+                _copy_part(reader, cut.size, sinks)
+            digests[cut.number] = digest.hexdigest()
+    if whole.hexdigest() != cuts[0].of:
+        for target in targets.values():
+            fsutil.remove(f"{target}.new")
+        raise BundleError(f"{source} is damaged. Run again with full verification, so that it is fetched again.")
+    for target in targets.values():
+        os.replace(f"{target}.new", target)
+    return digests
+
+
+@contextlib.contextmanager
+def _writing(path: str) -> Iterator[BinaryIO]:
+    with open(path, "wb") as writer:
+        yield writer
+        writer.flush()
+        os.fsync(writer.fileno())
+        os.fchmod(writer.fileno(), 0o444)
+
+
+def _copy_part(reader: BinaryIO, size: int, sinks: Sequence[Callable[[bytes], object]]) -> None:
+    left = size
+    while left:
+        data = reader.read(min(fsutil.CHUNK, left))
+        if not data:
+            return  # shorter than it should be: the hash will tell
+        for sink in sinks:
+            sink(data)
+        left -= len(data)
 
 
 class Kept:

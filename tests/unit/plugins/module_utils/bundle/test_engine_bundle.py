@@ -36,17 +36,19 @@ def test_the_layout(ready: Side) -> None:
     result = ready.pack(progress=str(ready.top / "progress"))
     files = sorted(str(path.relative_to(ready.volume)) for path in ready.volume.rglob("*") if path.is_file())
     assert [path for path in files if not path.startswith("objects/")] == [
+        "contents.txt",
         "dists/debian-12/InRelease",
         "dists/debian-12/main/binary-amd64/Packages",
         "index.json",
         "lock.json",
         "root.json",
         "root.json.asc",
+        "sbom.cdx.json",
     ]
-    assert len(files) - 6 == len(result.lock.objects())
+    assert len(files) - 8 == len(result.lock.objects())
     assert os.stat(next((ready.volume / "objects").rglob("*/*/*"))).st_nlink >= 1
     assert Path(result.public_key).read_bytes() == ready.keys["bundle"].public_key()
-    assert json.loads((ready.top / "progress").read_text())["text"] == "laying out the volume"
+    assert json.loads((ready.top / "progress").read_text())["text"] == "laying out the volumes"
     root = json.loads((ready.volume / "root.json").read_text())
     assert (root["name"], root["version"], root["base"]) == ("site", result.lock.version, "")
     packages = (ready.volume / "dists/debian-12/main/binary-amd64/Packages").read_text()
@@ -109,7 +111,7 @@ def test_many_failures_are_summed_up(side: Side) -> None:
 
 def test_a_surprise_in_a_thread_is_not_swallowed(ready: Side, monkeypatch: pytest.MonkeyPatch) -> None:
     packer = ready.packer()
-    monkeypatch.setattr(packer, "_fetch_one", lambda *args: 1 // 0)
+    monkeypatch.setattr(packer.gatherer, "_fetch_one", lambda *args: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         packer.run()
 

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""What a bundle carries, as a text that a reviewer reads and signs off; and what enters and leaves against another one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import AbstractSet, Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from . import fsutil
+from .lock import Item, Lock, compare, human
+
+_NAMES = {
+    "apt": "Debian packages",
+    "rpm": "RPM packages",
+    "image": "Container images",
+    "blob": "Parts of container images",
+    "chart": "Helm charts",
+    "file": "Files",
+    "mattermost_release": "Mattermost releases",
+    "plugin": "Mattermost plugins",
+    "wheel": "Python packages",
+    "collection": "Ansible collections",
+}
+PARTS = ("blob",)  # what the digest of an item covers: its layers need no line of their own
+_SECURITY = re.compile(r"(.*[-/])?security([-/].*)?")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def security_releases(lock: Lock) -> Dict[str, str]:
+    """The signed metadata of suites that are there for security updates: sha256, and the name of the suite."""
+    suites = {piece.sha256: str(piece.facts.get("suite", "")) for piece in lock.evidence if piece.kind == "release"}
+    return {sha256: suite for sha256, suite in suites.items() if _SECURITY.fullmatch(suite)}
+
+
+def is_security(item: Item, releases: Dict[str, str]) -> bool:
+    """Whether the proof of an item is the metadata of such a suite."""
+    return any(digest in releases for digest in _DIGEST.findall(item.proof))
+
+
+@dataclass(frozen=True)
+class Delta:
+    """What a bundle builds on, and what is known to be there."""
+
+    root: str = ""
+    version: int = 0
+    held: AbstractSet[str] = frozenset()
+
+
+def render_contents(lock: Lock, delta: Delta) -> bytes:
+    """Everything the lock names. What this bundle brings is marked, and so are security updates."""
+    carried = {item.sha256: item.size for item in lock.items if item.sha256 not in delta.held}
+    known = sum(1 for item in lock.items if item.sha256 in delta.held)
+    head = f"Contents of the bundle {lock.name}, version {lock.version}"
+    base = f"version {delta.version}, root {delta.root}" if delta.root else "nothing: it is complete"
+    rows = [
+        ("made", f"{lock.created}, accepted for {lock.expires_days} days"),
+        ("for", lock.description),
+        ("lock", f"sha256 {fsutil.sha256_bytes(lock.dump())}"),
+        ("builds on", base),
+        ("brings", f"{len(carried)} objects, {human(sum(carried.values()))}, besides what proves their origin"),
+        ("known", f"{known} items are there already" if delta.root else ""),
+    ]
+    lines = [head, "=" * len(head), ""]
+    lines += [f"{name:<10} {value}" for name, value in rows if value]
+    lines += ["", "+ enters with this bundle   S is a security update"]
+    security = security_releases(lock)
+    for title, items in _sections(lock):
+        lines += ["", *_table(title, items, delta, security)]
+    lines += [
+        "",
+        *_origins(lock),
+        "",
+        "Reviewed by ______________________  on ____________  signature ______________________",
+    ]
+    return ("\n".join(_printable(line) for line in lines) + "\n").encode()
+
+
+def _sections(lock: Lock) -> Iterator[Tuple[str, List[Item]]]:
+    """Items by kind and repository, in a fixed order."""
+    groups: Dict[Tuple[str, str], List[Item]] = {}
+    for item in lock.items:
+        groups.setdefault((item.kind, item.group), []).append(item)
+    facts = {(repository.kind, repository.name): repository for repository in lock.repositories}
+    for kind, group in sorted(groups):
+        title, repository = _NAMES.get(kind, kind), facts.get((kind, group))
+        if repository is not None:
+            title += f" of {group} ({repository.release}, {repository.architecture})"
+        yield title, sorted(groups[kind, group], key=lambda item: (item.name, item.version, item.sha256))
+
+
+def _table(title: str, items: List[Item], delta: Delta, security: Dict[str, str]) -> List[str]:
+    updates = sum(1 for item in items if is_security(item, security))
+    marked = f", {updates} of them security updates" if updates else ""
+    head = f"{title}: {len(items)}, {human(sum(item.size for item in items))}{marked}"
+    lines = [head, "-" * len(head)]
+    for item in items if items[0].kind not in PARTS else ():
+        enters = " " if item.sha256 in delta.held else "+"
+        urgent = "S" if is_security(item, security) else " "
+        told = " ".join(part for part in (item.name, item.version, item.architecture, item.destination) if part)
+        lines.append(f"{enters}{urgent} {told}, {human(item.size)}")
+        lines.append(f"     sha256 {item.sha256}")
+        lines.append(f"     {'needed by ' + item.why if item.why else 'named in the bill of materials'}; {item.proof}")
+    return lines
+
+
+def _origins(lock: Lock) -> List[str]:
+    """Who vouches for what: the signed metadata of publishers and their keys."""
+    rows = []
+    for piece in sorted(lock.evidence, key=lambda piece: (piece.kind, piece.group, piece.url, piece.sha256)):
+        facts = piece.facts
+        signers = facts.get("signed_by", [])
+        if signers:
+            named = facts.get("suite") or facts.get("of") or piece.kind
+            date = f" of {facts['date']}" if "date" in facts else ""
+            rows.append(f"   {named}{date}, {piece.url}")
+            rows.append(f"     {piece.kind} {piece.sha256}")
+            rows.append(f"     signed by {', '.join(str(signer) for signer in signers)}")
+    title = "Who vouches"
+    return (
+        [title, "-" * len(title), *rows] if rows else [title, "-" * len(title), "   nobody but the bill of materials"]
+    )
+
+
+def _printable(line: str) -> str:
+    """Nothing that came from outside may move the cursor of whoever reads this."""
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
+
+
+def tell_changes(old: Optional[Lock], new: Lock) -> List[Dict[str, Any]]:
+    """What enters, leaves and changes, as playbooks want it; security updates are marked."""
+    releases = security_releases(new)
+    urgent = {item.key for item in new.items if is_security(item, releases)}
+    told = []
+    for change in compare(old, new):
+        row = change.told()
+        row["security"] = change.change != "removed" and (change.kind, change.group, change.name) in urgent
+        row["text"] = _printable(row["text"]) + (", security update" if row["security"] else "")
+        told.append(row)
+    return told
+
+
+def render_changes(old: Optional[Lock], new: Lock) -> str:
+    """The same for people."""
+    changes = tell_changes(old, new)
+    before = f"version {old.version}" if old is not None else "nothing"
+    counts = [f"{_count(changes, kind)} {kind}" for kind in ("added", "changed", "removed")]
+    urgent = sum(1 for change in changes if change["security"])
+    head = f"{new.name}: from {before} to version {new.version}"
+    lines = [head, "=" * len(head), "", f"{', '.join(counts)}; {urgent} security updates", ""]
+    return "\n".join([*lines, *(str(change["text"]) for change in changes)]) + "\n"
+
+
+def _count(changes: Sequence[Dict[str, Any]], kind: str) -> int:
+    return sum(1 for change in changes if change["change"] == kind)
