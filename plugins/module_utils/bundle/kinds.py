@@ -12,4 +12,4 @@ from .names import PACKAGE, RPM_PACKAGE
 # Parts of a repository of the same kind, by what their names look like.
 GROUPED: Dict[str, re.Pattern[str]] = {"apt": PACKAGE, "rpm": RPM_PACKAGE}
 # Single files: the directory of the depot that their destination is relative to.
-PLACED = {"file": "files", "mattermost_release": "files", "plugin": "files"}
+PLACED = {"file": "files", "mattermost_release": "files", "plugin": "files", "wheel": "wheels"}

@@ -19,6 +19,7 @@ from .lock import Change, Lock, compare, evidence_path, stamp
 from .sources.apt import AptResolver
 from .sources.apt_host import Host
 from .sources.file import FileResolver
+from .sources.wheels import WheelsResolver
 from .sources.rpm import RpmResolver
 from .store import Store
 from .workspace import Resolved, Workspace
@@ -37,7 +38,12 @@ class SourceResolver(Protocol):
 def source_resolvers(bom: Bom, workspace: Workspace, host: Host) -> List[SourceResolver]:
     apt: List[SourceResolver] = [AptResolver(item, workspace, host) for item in bom.apt]
     rpm: List[SourceResolver] = [RpmResolver(item, workspace) for item in bom.rpm]
-    return [*apt, *rpm, *(FileResolver(item, workspace) for item in bom.files)]
+    return [
+        *apt,
+        *rpm,
+        *(FileResolver(item, workspace) for item in bom.files),
+        *(WheelsResolver(item, workspace) for item in bom.wheels),
+    ]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Dict, List, Optional, Tuple
 
 from ..names import NAME, NAME_TOLD, union
-from ..reader import Reader
+from ..reader import Reader, names_of
 
 PLATFORM = "manylinux_2_17_x86_64"
 _REQUIREMENT = re.compile(
@@ -17,6 +17,9 @@ _REQUIREMENT = re.compile(
 )
 _HASH = re.compile(r"\s+--hash=sha256:([0-9a-f]{64})(?=\s|$)")
 _PYTHON = re.compile(r"3\.\d{1,2}(\.\d{1,2})?")
+_PLATFORM = re.compile(
+    r"(?:manylinux_\d{1,2}_\d{1,2}|musllinux_\d{1,2}_\d{1,2}|manylinux(?:1|2010|2014)|linux)_(?P<machine>[a-z0-9_]{2,16})"
+)
 _TAG = re.compile(r"[a-z0-9_]{1,64}")
 
 
@@ -42,6 +45,12 @@ class WheelsItem:
     index_url: str = ""
     constraints: Tuple[str, ...] = ()
 
+    @property
+    def machine(self) -> str:
+        """What `uname -m` says there."""
+        match = _PLATFORM.fullmatch(self.platforms[0])
+        return match.group("machine") if match is not None else ""
+
 
 def normalized(project: str) -> str:
     """The name of a project as indexes spell it."""
@@ -57,7 +66,12 @@ def read(reader: Reader, where: str, row: object) -> Optional[WheelsItem]:
     rows = reader.rows(f"{where}.packages", item.get("packages"))
     if item.get("packages") == []:
         reader.wrong(f"{where}.packages", "name at least one of the packages.")
-    platforms = reader.texts(f"{where}.platforms", item.get("platforms"), _TAG, "a platform such as " + PLATFORM)
+    platforms = reader.texts(f"{where}.platforms", item.get("platforms"), _PLATFORM, f"a platform such as {PLATFORM}")
+    machines = {match.group("machine") for match in map(_PLATFORM.fullmatch, platforms) if match}
+    if len(machines) > 1:
+        reader.wrong(
+            f"{where}.platforms", f"{names_of(tuple(sorted(machines)))} are different machines; make a set for each."
+        )
     constraints = [_read(reader, at, text) for at, text in reader.rows(f"{where}.constraints", item.get("constraints"))]
     return WheelsItem(
         name=reader.text(f"{where}.name", item.get("name"), NAME, NAME_TOLD),
@@ -89,6 +103,8 @@ def _read(reader: Reader, where: str, value: object) -> Requirement:
         reader.url(where, url)
         if not url.partition("#")[0].endswith(".whl"):
             reader.wrong(where, f"{url!r} is not a wheel; build one with pip wheel, and name that.")
+        if not _HASH.search(given):
+            reader.wrong(where, "nothing vouches for a wheel by its URL; add --hash=sha256:…")
     return Requirement(text, normalized(match.group("name")), tuple(_HASH.findall(given)))
 
 

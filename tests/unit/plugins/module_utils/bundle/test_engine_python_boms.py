@@ -31,7 +31,7 @@ def problem(document: Any) -> str:
 
 
 def test_good_ones() -> None:
-    packages = [f"Demo.Thing[a,b] >=1,<2 ; python_version < '3.12' --hash=sha256:{SHA}", f"x @ {WHEEL}"]
+    packages = [f"Demo.Thing[a,b] >=1,<2 ; python_version < '3.12' --hash=sha256:{SHA}", f"x @ {WHEEL} --hash=sha256:{SHA}"]
     bom = Bom.parse(wheels(packages=packages, constraints=["demo<3"], platforms=["linux_armv7l"]))
     (item,) = bom.wheels
     assert item.packages[0] == Requirement("Demo.Thing[a,b] >=1,<2 ; python_version < '3.12'", "demo-thing", (SHA,))
@@ -58,6 +58,9 @@ def test_good_ones() -> None:
         (wheels(packages=["x @ https://me:secret@example.com/x.whl"]), "credentials must not enter a lock"),
         (wheels(packages=["x @ https://example.com/x.zip"]), "is not a wheel; build one with pip wheel"),
         (wheels(index_url="https://me:secret@example.com/simple"), "credentials must not enter a lock"),
+        (wheels(packages=[f"x @ {WHEEL}"]), "nothing vouches for a wheel by its URL; add --hash=sha256:…"),
+        (wheels(platforms=["win_amd64"]), "'win_amd64' is not a platform such as manylinux_2_17_x86_64."),
+        (wheels(platforms=["linux_i686", "linux_x86_64"]), "i686, x86_64 are different machines; make a set for each."),
         (wheels(abi="cp3.11"), "wheels[0].abi: 'cp3.11' is not a tag such as cp311."),
         (wheels(pyton="3.11"), "wheels[0].pyton: there is no such key"),
         ({"name": "site", "wheels": ["demo"]}, "wheels[0]: a dictionary with name, python, packages"),
@@ -116,5 +119,5 @@ def test_the_order_of_versions() -> None:
 
 @pytest.mark.parametrize("text", ["~1", "1.0.0 ||2.0.0", ">=", "1.2.3.4", ",", ">=1.0.0,"])
 def test_what_is_no_range(text: str) -> None:
-    with pytest.raises(ValueError, match="^"):
+    with pytest.raises(ValueError, match=r"^"):
         Range(text)
