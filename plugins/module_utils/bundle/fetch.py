@@ -9,13 +9,13 @@ import http.client
 import os
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable, Iterator, Mapping, Optional, Tuple, TypeVar
 
 from . import fsutil
 from .access import Keychain
 from .errors import BundleError
-from .transport import TransientError, Transport, local_path
+from .transport import Body, TransientError, Transport, local_path
 
 T = TypeVar("T")
 _VALIDATORS = {"etag": "ETag", "last_modified": "Last-Modified"}
@@ -31,6 +31,7 @@ class Reply:
     status: int
     body: bytes
     validators: Mapping[str, str]
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,26 @@ class Client:
             return found.st_size, {"mtime_ns": str(found.st_mtime_ns), "inode": str(found.st_ino)}
         return self._patiently(lambda: self._head(url), url)
 
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Optional[Mapping[str, str]] = None,
+        body: Body = None,
+        limit: int = 4 << 20,
+        also: Tuple[int, ...] = (),
+    ) -> Reply:
+        """Any request, as protocols need them; what is sent may be sent twice."""
+
+        def once() -> Reply:
+            answer = self.transport.ask(method, url, headers or {}, also=also, body=body)
+            data = self._read_small(answer, url, limit)
+            told = {name.lower(): value for name, value in answer.headers.items()}
+            return Reply(answer.status, data, _validators(answer), told)
+
+        return self._patiently(once, url)
+
     def download(
         self,
         url: str,
@@ -147,6 +168,9 @@ class Client:
 
     def _get(self, url: str, questions: Mapping[str, str], limit: int, missing_ok: bool) -> Reply:
         answer = self.transport.ask("GET", url, questions, also=(404,) if missing_ok else ())
+        return Reply(answer.status, self._read_small(answer, url, limit), _validators(answer))
+
+    def _read_small(self, answer: http.client.HTTPResponse, url: str, limit: int) -> bytes:
         body = answer.read(limit + 1)
         if len(body) > limit:
             self.transport.drop()
@@ -155,7 +179,7 @@ class Client:
             )
         if answer.length:
             raise TransientError(f"the connection broke after {len(body)} bytes")
-        return Reply(answer.status, body, _validators(answer))
+        return body
 
     def _head(self, url: str) -> Tuple[Optional[int], Mapping[str, str]]:
         answer = self.transport.ask("HEAD", url, {}, also=_NO_HEAD)

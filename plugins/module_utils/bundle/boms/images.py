@@ -24,6 +24,7 @@ class ImageItem:
     key: str = ""  # public key of a cosign signature: a path, or its PEM text
     unverified: str = ""
     plain_http: str = ""  # why its registry speaks no TLS
+    why: str = ""  # the chart that names it; empty when the BOM does
 
     @property
     def name(self) -> str:
