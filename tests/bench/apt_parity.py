@@ -56,7 +56,7 @@ class Bench:
         )
         workspace = Workspace(Store(os.path.join(given.work, "store")), client=Client(), now=time.time())
         self.source = AptResolver(self.item, workspace, Host())
-        self.layers = self.source.layers()
+        self.layers = self.source.opened.layers
         workspace.finish()
         self.seconds = 0.0
         lines = [
@@ -71,7 +71,8 @@ class Bench:
 
     def sample(self, count: int, seed: int) -> List[str]:
         names = sorted({name for layer in self.layers for name in layer.index.names()})
-        here = [name for name in names if self.source.resolver(self.layers).candidate(name) is not None]
+        candidates = self.source.resolver().candidates
+        here = [name for name in names if candidates.get(name) is not None]
         return random.Random(seed).sample(here, count)
 
     def ask_apt(self, name: str) -> Tuple[Dict[str, str], str]:
@@ -80,7 +81,7 @@ class Bench:
     def ask_engine(self, name: str) -> Tuple[Dict[str, str], str]:
         start = time.perf_counter()
         try:
-            chosen = self.source.resolver(self.layers).resolve([name])
+            chosen = self.source.resolver().resolve([name])
         except BundleError as error:
             return {}, str(error)
         finally:
@@ -110,7 +111,7 @@ def report(
 
 
 def explain(bench: Bench, name: str, apt: Dict[str, str], engine: Dict[str, str]) -> None:
-    resolver = bench.source.resolver(bench.layers)
+    resolver = bench.source.resolver()
     resolver.resolve([name])
     for package in sorted(set(engine) - set(apt)):
         print(f"  only the engine has {package}: {' -> '.join(resolver.chain(package))}")
@@ -118,7 +119,7 @@ def explain(bench: Bench, name: str, apt: Dict[str, str], engine: Dict[str, str]
         owners = [
             f"{owner} ({' | '.join(map(str, group))})"
             for owner in sorted(apt)
-            for found in [resolver.candidate(owner)]
+            for found in [resolver.candidates.get(owner)]
             if found is not None
             for group in found.relations("Pre-Depends", "Depends", *(["Recommends"] if bench.item.recommends else []))
             if any(relation.name == package or stands_in(resolver, package, relation.name) for relation in group)
@@ -130,7 +131,7 @@ def explain(bench: Bench, name: str, apt: Dict[str, str], engine: Dict[str, str]
 
 
 def stands_in(resolver: object, package: str, name: str) -> bool:
-    found = resolver.candidate(package)  # type: ignore[attr-defined]
+    found = resolver.candidates.get(package)  # type: ignore[attr-defined]
     return found is not None and any(virtual == name for virtual, _version in found.provides())
 
 

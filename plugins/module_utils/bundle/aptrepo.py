@@ -6,14 +6,19 @@ from __future__ import annotations
 
 import email.utils
 import re
-from typing import Callable, Dict, List, Mapping, Optional
+from dataclasses import dataclass
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import fsutil
 from .errors import BundleError
 from .lock import Item, Lock, Repository
+from .names import SOURCE_FILE
 from .sources.debian import parse_stanza
 
 COMPONENT = "main"
+SOURCES_PATH = f"{COMPONENT}/source/Sources"
+SOURCE_POOL = "pool/source"
+_DIRECTORY = re.compile(r"^Directory:.*\n?", re.MULTILINE)
 _FILENAME = re.compile(r"^Filename:.*\n?", re.MULTILINE)
 _SHOWN = ("Package", "Version", "Architecture", "SHA256", "Size")
 
@@ -39,6 +44,66 @@ def read_stanzas(lock: Lock, repository: Repository, text: bytes) -> Dict[str, s
     if absent:
         raise BundleError(f"{what} lack {', '.join(absent)}.")
     return found
+
+
+def stanzas_without(full: Lock, slim: Lock, repository: Repository, text: bytes) -> bytes:
+    """What upstream says of the packages of a repository that a slimmer lock still has."""
+    kept = {item.sha256 for item in slim.items if (item.kind, item.group) == ("apt", repository.name)}
+    stanzas = read_stanzas(full, repository, text)
+    return "".join(f"{stanza}\n\n" for sha256, stanza in stanzas.items() if sha256 in kept).encode()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source package as an index of sources describes it."""
+
+    name: str
+    version: str
+    directory: str
+    files: Mapping[str, Tuple[str, int]]
+
+
+def read_source(stanza: str) -> Optional[Source]:
+    """None when the stanza tells of no file that could be used."""
+    fields = parse_stanza(stanza)
+    files: Dict[str, Tuple[str, int]] = {}
+    for line in fields.get("Checksums-Sha256", "").splitlines():
+        parts = line.split()
+        if parts and not (len(parts) == 3 and fsutil.is_sha256(parts[0]) and parts[1].isdecimal()):
+            return None
+        if parts:
+            files[parts[2]] = (parts[0], int(parts[1]))
+    usable = files and all(SOURCE_FILE.fullmatch(name) for name in files) and fields.get("Version")
+    return Source(fields.get("Package", ""), fields["Version"], fields.get("Directory", ""), files) if usable else None
+
+
+def read_sources(lock: Lock, repository: Repository, text: bytes) -> List[str]:
+    """What upstream says of each source package, whose files have to be exactly those that the lock names."""
+    what = f"The source descriptions of {repository.name}"
+    wanted = {item.name: item for item in lock.items if (item.kind, item.group) == (repository.kind, repository.name)}
+    blocks = [block.strip("\n") for block in text.decode("utf-8", "replace").split("\n\n") if block.strip()]
+    named = set()
+    for block in blocks:
+        source = read_source(block)
+        files = source.files if source is not None else {"": ("", 0)}
+        for name, told in files.items():
+            if name not in wanted or told != (wanted[name].sha256, wanted[name].size):
+                raise BundleError(f"{what} tell of the file {name!r}, which the lock does not name so.")
+            named.add(name)
+    if set(wanted) - named:
+        raise BundleError(f"{what} lack {', '.join(sorted(set(wanted) - named))}.")
+    return blocks
+
+
+def source_stanzas_without(full: Lock, slim: Lock, repository: Repository, text: bytes) -> bytes:
+    kept = {item.name for item in slim.items if (item.kind, item.group) == (repository.kind, repository.name)}
+    blocks = [(block, read_source(block)) for block in read_sources(full, repository, text)]
+    return "".join(f"{block}\n\n" for block, source in blocks if source and set(source.files) <= kept).encode()
+
+
+def render_sources(blocks: Sequence[str]) -> bytes:
+    """The upstream stanzas of sources, untouched but for the directory the files have here."""
+    return "".join(f"{_DIRECTORY.sub('', block).rstrip()}\nDirectory: {SOURCE_POOL}\n\n" for block in blocks).encode()
 
 
 def deb_name(item: Item) -> str:

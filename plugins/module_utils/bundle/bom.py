@@ -7,12 +7,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from .boms import apt, charts, collections, files, images, rpm, wheels
+from .boms import apt, charts, collections, files, images, policy, rpm, wheels
 from .boms.apt import AptItem
 from .boms.charts import ChartItem
 from .boms.collections import CollectionItem
 from .boms.files import FileItem
 from .boms.images import ImageItem
+from .boms.policy import NO_POLICY, Policy
 from .boms.rpm import RpmItem
 from .boms.wheels import WheelsItem
 from .errors import BundleError
@@ -36,7 +37,9 @@ SECTIONS = {
     "files": Section(files.read, files.join),
     "wheels": Section(wheels.read, wheels.join),
     "collections": Section(collections.read, collections.join),
+    "policy": Section(policy.read, policy.join),
 }
+CARRYING = tuple(name for name in SECTIONS if name != "policy")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,11 @@ class Bom:
     files: Tuple[FileItem, ...] = ()
     wheels: Tuple[WheelsItem, ...] = ()
     collections: Tuple[CollectionItem, ...] = ()
+    policy: Tuple[Policy, ...] = ()  # at most one, which is told once and not as a list
+
+    @property
+    def rules(self) -> Policy:
+        return self.policy[0] if self.policy else NO_POLICY
 
     @classmethod
     def parse(cls, document: object) -> Bom:
@@ -81,8 +89,9 @@ def _read_bom(reader: Reader, document: object) -> Bom:
     name = reader.text("name", top.get("name"), NAME, NAME_TOLD)
     sections: Dict[str, Any] = {}
     for key, section in SECTIONS.items():
-        rows = [section.read(reader, at, row) for at, row in reader.rows(key, top.get(key))]
+        given = reader.rows(key, top.get(key)) if key in CARRYING else [(key, top[key])] if key in top else []
+        rows = [section.read(reader, at, row) for at, row in given]
         sections[key] = tuple(row for row in rows if row is not None)
-    if not any(top.get(key) for key in SECTIONS) and len(reader.problems) == before:
-        reader.wrong("BOM", f"it names nothing to carry; give {' or '.join(SECTIONS)}.")
+    if not any(top.get(key) for key in CARRYING) and len(reader.problems) == before:
+        reader.wrong("BOM", f"it names nothing to carry; give {' or '.join(CARRYING)}.")
     return Bom(name, reader.text("description", top.get("description")), days, **sections)

@@ -7,12 +7,9 @@ from __future__ import annotations
 import re
 from typing import Dict
 
-from .names import PACKAGE, RPM_PACKAGE
-from .oci import DIGEST, REFERENCE
+from .names import PACKAGE, RPM_PACKAGE, SOURCE_FILE
 
 # Parts of a repository of the same kind, by what their names look like.
-GROUPED: Dict[str, re.Pattern[str]] = {"apt": PACKAGE, "rpm": RPM_PACKAGE}
-# What images are made of, by what their names look like: they lie in the depot by their digest.
-IMAGES: Dict[str, re.Pattern[str]] = {"image": REFERENCE, "blob": DIGEST}
+GROUPED: Dict[str, re.Pattern[str]] = {"apt": PACKAGE, "apt_source": SOURCE_FILE, "rpm": RPM_PACKAGE}
 # Single files: the directory of the depot that their destination is relative to.
-PLACED = {"file": "files", "mattermost_release": "files", "plugin": "files", "chart": "charts", "wheel": "wheels"}
+PLACED = {"file": "files", "mattermost_release": "files", "plugin": "files", "wheel": "wheels"}

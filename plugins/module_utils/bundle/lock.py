@@ -6,17 +6,20 @@ from __future__ import annotations
 
 import calendar
 import os
+import re
 import time
 from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple, Type, TypeVar, Union
 
 from . import fsutil
 from .errors import BundleError
-from .kinds import GROUPED, IMAGES, PLACED
+from .kinds import GROUPED, PLACED
 from .names import NAME
 
 FORMAT = 1
 R = TypeVar("R")
+_OWNERS = ("apt", "image", "chart")  # kinds that others come along with
+_SECURITY = re.compile(r"listed by (?:\S+ and )*\S+(?:-security|/updates)(?: and \S+)*,")
 _STAMP = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -60,6 +63,11 @@ class Item:
     def key(self) -> Tuple[str, str, str]:
         return self.kind, self.group, self.name
 
+    @property
+    def security(self) -> bool:
+        """Whether a suite for security updates lists it."""
+        return _SECURITY.match(self.proof) is not None
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -86,6 +94,27 @@ class Repository:
 
 
 @dataclass(frozen=True)
+class Chain:
+    """Why an item is there: the names from the bill of materials down to it."""
+
+    kind: str
+    group: str
+    names: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """Something that policy kept back, or that cannot do without such a thing."""
+
+    kind: str
+    group: str
+    name: str
+    version: str
+    reason: str
+    because_of: str = ""  # the name that was kept back; empty when it is this one
+
+
+@dataclass(frozen=True)
 class Lock:
     """Everything a bundle is made from."""
 
@@ -98,6 +127,8 @@ class Lock:
     repositories: Tuple[Repository, ...] = ()
     evidence: Tuple[Evidence, ...] = ()
     items: Tuple[Item, ...] = ()
+    withheld: Tuple[Withheld, ...] = ()
+    policy: Dict[str, Any] = field(default_factory=dict)  # as the BOM has it
 
     @property
     def created_at(self) -> int:
@@ -117,6 +148,21 @@ class Lock:
         found.update({item.sha256: (item.size, item.url) for item in self.items})
         return found
 
+    def why(self, name: str) -> List[Chain]:
+        """Why something of that name is in the bundle, once for each repository that has it."""
+        return [Chain(item.kind, item.group, self.chain(item)) for item in self.items if item.name == name]
+
+    def chain(self, item: Item) -> Tuple[str, ...]:
+        """From what the BOM names down to this item."""
+        owners = {(other.group, other.name): other for other in self.items if other.kind in (item.kind, *_OWNERS)}
+        links: List[str] = [item.name]
+        why = item.why
+        while why and why not in links:
+            links.insert(0, why)
+            owner = owners.get((item.group, why))
+            why = owner.why if owner is not None else ""
+        return tuple(links)
+
     def dump(self) -> bytes:
         document: Dict[str, Any] = {"format": FORMAT}
         for name, value in asdict(self).items():
@@ -128,7 +174,7 @@ class Lock:
         document = fsutil.load_object(data, what)
         if document.pop("format", None) != FORMAT:
             raise BundleError(f"{what} is not a lock of format {FORMAT}, the only one this version reads.")
-        lists = {"repositories": Repository, "evidence": Evidence, "items": Item}
+        lists = {"repositories": Repository, "evidence": Evidence, "items": Item, "withheld": Withheld}
         for name, kind in lists.items():
             rows = document.get(name, [])
             if not isinstance(rows, list):
@@ -165,9 +211,6 @@ class Lock:
 def _fits(item: Item, groups: Set[Tuple[str, str]]) -> bool:
     if item.kind in GROUPED:
         return (item.kind, item.group) in groups and GROUPED[item.kind].fullmatch(item.name) is not None
-    if item.kind in IMAGES:
-        told = item.kind == "image" or item.name == f"sha256:{item.sha256}"
-        return told and IMAGES[item.kind].fullmatch(item.name) is not None
     return item.kind in PLACED and fsutil.is_safe_relative(item.destination)
 
 
@@ -203,12 +246,14 @@ class Change:
     before: str
     after: str
     bytes: int  # that have to be carried because of it
+    security: bool = False  # a suite for security updates has what is new
 
     def told(self) -> Dict[str, Any]:
         """For playbooks, and as one line for people."""
         versions = " -> ".join(version for version in (self.before, self.after) if version)
         where = f" ({self.group})" if self.group else ""
-        return {**asdict(self), "text": f"{self.change} {self.name}{where} {versions}, {human(self.bytes)}"}
+        marked = ", security" if self.security else ""
+        return {**asdict(self), "text": f"{self.change} {self.name}{where} {versions}, {human(self.bytes)}{marked}"}
 
 
 def compare(old: Optional[Lock], new: Lock) -> List[Change]:
@@ -224,9 +269,10 @@ def _changes(before: Dict[Tuple[str, str, str], Item], after: Dict[Tuple[str, st
         if new is None:
             yield Change("removed", *key, _told(before[key]), "", 0)
         elif old is None:
-            yield Change("added", *key, "", _told(new), new.size)
+            yield Change("added", *key, "", _told(new), new.size, new.security)
         elif (old.version, old.sha256, old.destination) != (new.version, new.sha256, new.destination):
-            yield Change("changed", *key, _told(old), _told(new), new.size if new.sha256 != old.sha256 else 0)
+            size = new.size if new.sha256 != old.sha256 else 0
+            yield Change("changed", *key, _told(old), _told(new), size, new.security)
 
 
 def _told(item: Item) -> str:
@@ -237,7 +283,11 @@ def summary(lock: Optional[Lock]) -> str:
     """One line per item with its size: what Ansible shows as a diff."""
     if lock is None:
         return ""
-    rows = [f"{item.group or item.kind} {item.name} {_told(item)} {item.size}\n" for item in lock.items]
+    rows = [
+        f"{item.group or item.kind} {item.name} {_told(item)} {item.size}{' security' if item.security else ''}\n"
+        for item in lock.items
+    ]
+    rows += [f"withheld {row.kind} {row.name} {row.version}: {row.reason}\n" for row in lock.withheld]
     return "".join(sorted(rows))
 
 

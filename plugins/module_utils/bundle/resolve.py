@@ -11,17 +11,16 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import Iterator, List, Optional, Protocol, Sequence
 
-from . import fsutil
+from . import fsutil, policy
 from .bom import Bom
 from .errors import BundleError, told_plainly
 from .fetch import Client
 from .lock import Change, Lock, compare, evidence_path, stamp
 from .sources.apt import AptResolver
 from .sources.apt_host import Host
-from .sources.chart import container_resolvers
 from .sources.file import FileResolver
-from .sources.wheels import WheelsResolver
 from .sources.rpm import RpmResolver
+from .sources.wheels import WheelsResolver
 from .store import Store
 from .workspace import Resolved, Workspace
 
@@ -37,12 +36,11 @@ class SourceResolver(Protocol):
 
 
 def source_resolvers(bom: Bom, workspace: Workspace, host: Host) -> List[SourceResolver]:
-    apt: List[SourceResolver] = [AptResolver(item, workspace, host) for item in bom.apt]
+    apt: List[SourceResolver] = [AptResolver(item, workspace, host, bom.rules) for item in bom.apt]
     rpm: List[SourceResolver] = [RpmResolver(item, workspace) for item in bom.rpm]
     return [
         *apt,
         *rpm,
-        *container_resolvers(bom.images, bom.charts, workspace),
         *(FileResolver(item, workspace) for item in bom.files),
         *(WheelsResolver(item, workspace) for item in bom.wheels),
     ]
@@ -58,6 +56,7 @@ class LockResult:
     changes: Sequence[Change]
     warnings: Sequence[str]
     bytes_missing: int  # of its objects, the store does not hold yet
+    proved: Sequence[str] = ()  # what programs such as apt said that they would do with it
 
 
 @told_plainly
@@ -70,8 +69,12 @@ def make_lock(
     host: Optional[Host] = None,
     now: Optional[float] = None,
     check: bool = False,
+    prove: str = "auto",
 ) -> LockResult:
-    """Resolve the BOM and write the lock if its answer changed. With check nothing is written anywhere."""
+    """Resolve the BOM and write the lock if its answer changed. With check nothing is written anywhere.
+
+    To prove is to ask apt itself before the lock is written: auto where it is at hand, or always, or never.
+    """
     home = Store(store)
     with contextlib.ExitStack() as stack:
         scratch = None
@@ -80,15 +83,16 @@ def make_lock(
         else:
             stack.enter_context(fsutil.exclusive(os.path.join(store, ".lock")))
         workspace = Workspace(home, client=client or Client(), now=now or time.time(), scratch=scratch)
-        result = _Maker(bom, path, workspace, host or Host()).make()
+        result = _Maker(bom, path, workspace, host or Host(), prove).make()
         workspace.finish()
     return result
 
 
 class _Maker:
-    def __init__(self, bom: Bom, path: str, workspace: Workspace, host: Host) -> None:
+    def __init__(self, bom: Bom, path: str, workspace: Workspace, host: Host, prove: str) -> None:
         self.bom = bom
         self.path = path
+        self.prove = prove
         self.workspace = workspace
         self.resolvers = source_resolvers(bom, workspace, host)
         self.request = fsutil.sha256_bytes(repr(asdict(bom)).encode())
@@ -99,15 +103,38 @@ class _Maker:
         if before is not None and self._is_settled(before, answer):
             return self._result(before, before, False, [])
         resolved = [resolver.resolve() for resolver in self.resolvers]
-        lock = self._assemble(resolved, before)
+        lock = self._kept_within(self._assemble(resolved, before))
         warnings = [warning for part in resolved for warning in part.warnings]
         if before is not None and self._is_still_good(before, lock):
             self._remember(before, answer)
             return self._result(before, before, False, warnings)
+        proved = self._proved(resolved)
         if not self.workspace.checking:
             self._write(lock)
         self._remember(lock, answer)
-        return self._result(lock, before, True, warnings)
+        return replace(self._result(lock, before, True, warnings), proved=proved)
+
+    def _kept_within(self, lock: Lock) -> Lock:
+        """The lock as far as policy allows it."""
+        rules = self.bom.rules
+        reasons = policy.forbidden(lock, rules.must_not_contain)
+        if not reasons:
+            return lock
+        if not rules.withholds:
+            raise BundleError(policy.refusal(lock, reasons))
+        lock, fresh = policy.withhold(lock, reasons, self.workspace.read)
+        for data in fresh:
+            self.workspace.keep(data)
+        return lock
+
+    def _proved(self, resolved: Sequence[Resolved]) -> List[str]:
+        said = []
+        for proof in [proof for part in resolved for proof in part.proofs] if self.prove != "never" else []:
+            answer = proof.run()
+            if answer is None and self.prove == "always":
+                raise BundleError("apt is to prove the lock (prove: always), but this machine has no apt-get.")
+            said += [answer] if answer is not None else []
+        return said
 
     def _is_still_good(self, before: Lock, lock: Lock) -> bool:
         return _says_the_same(before, lock) and not self._is_ageing(before) and self._has_evidence(before)
@@ -161,6 +188,8 @@ class _Maker:
                 sorted(pieces.values(), key=lambda piece: (piece.group, piece.kind, piece.url, piece.sha256))
             ),
             items=tuple(sorted((item for part in resolved for item in part.items), key=lambda item: item.key)),
+            withheld=tuple(row for part in resolved for row in part.withheld),
+            policy=self.bom.rules.told(),
         )
 
     def _write(self, lock: Lock) -> None:
@@ -176,7 +205,8 @@ class _Maker:
     def _result(self, lock: Lock, before: Optional[Lock], changed: bool, warnings: Sequence[str]) -> LockResult:
         held = self.workspace.store.has
         missing = sum(size for sha256, (size, _url) in lock.objects().items() if not held(sha256, size))
-        return LockResult(changed, lock, before, compare(before, lock), warnings, missing)
+        told = [*warnings, *(policy.sentence(row) for row in lock.withheld)]
+        return LockResult(changed, lock, before, compare(before, lock), told, missing)
 
 
 def _says_the_same(first: Lock, second: Lock) -> bool:

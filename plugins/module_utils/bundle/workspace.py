@@ -7,12 +7,12 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Protocol
 
 from . import fsutil
 from .errors import BundleError
 from .fetch import Client
-from .lock import Evidence, Item, Repository
+from .lock import Evidence, Item, Repository, Withheld
 from .store import Store
 
 _MEMORY = "upstream.json"
@@ -27,6 +27,15 @@ class Resolved:
     evidence: List[Evidence] = field(default_factory=list)
     repositories: List[Repository] = field(default_factory=list)
     warnings: List[str] = field(default_factory=list)
+    withheld: List[Withheld] = field(default_factory=list)
+    proofs: List[Proof] = field(default_factory=list)
+
+
+class Proof(Protocol):
+    """A question to the program that will use what is carried: would it?"""
+
+    def run(self) -> Optional[str]:
+        """What the program said, or None where it is not at hand. Raises what it refuses."""
 
 
 class Workspace:

@@ -6,131 +6,70 @@ from __future__ import annotations
 
 import functools
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Dict, List, Tuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from ..boms.apt import AptItem, AptSource
+from .. import fsutil
+from ..boms.apt import AptItem
+from ..boms.policy import NO_POLICY, Policy
 from ..errors import BundleError
-from ..lock import Evidence, Item, Repository, stamp
+from ..lock import Evidence, Item, Repository, Withheld
 from ..workspace import Resolved, Workspace
-from . import apt_release
 from .apt_host import Host
-from .apt_index import COMPRESSIONS, Index, Package
-from .apt_release import Release
-from .apt_resolver import Layer, Resolver
+from .apt_index import Package
+from .apt_installed import read_installed
+from .apt_pins import Layer, facts_of
+from .apt_proof import Proof
+from .apt_resolver import ForbiddenError, Resolver
+from .apt_source_packages import SourcePackages
+from .apt_suites import Suite, SuiteReader
 
 _ORIGINS = {"debian": "Debian", "ubuntu": "Ubuntu"}
 
 
-@dataclass(frozen=True)
-class Suite:
-    """A suite as it was found upstream just now."""
+@dataclass
+class Opened:
+    """The indexes of one item: each layer with its suite, and what proves them."""
 
-    source: AptSource
-    release: Release
-    sha256: str
-    size: int
-    url: str
-    detached: Tuple[Evidence, ...] = ()
+    layers: List[Layer] = field(default_factory=list)
+    suites: List[Suite] = field(default_factory=list)  # that of each layer
+    evidence: Dict[str, Evidence] = field(default_factory=dict)
 
 
 class AptResolver:
     """One apt item of a BOM."""
 
-    def __init__(self, item: AptItem, workspace: Workspace, host: Host) -> None:
+    def __init__(self, item: AptItem, workspace: Workspace, host: Host, policy: Policy = NO_POLICY) -> None:
         self.item = item
         self.workspace = workspace
         self.host = host
+        self.policy = policy
+        self.reader = SuiteReader(item.name, workspace, host.default_keyrings())
         self.warnings: List[str] = []
 
     def survey(self) -> List[str]:
         """One conditional request per suite: what tells whether anything can have changed."""
-        return [f"{suite.url} {suite.sha256}" for suite in self.suites]
+        return [f"{suite.url} {suite.sha256}" for suite in self.suites] + self._installed_files()
+
+    def _installed_files(self) -> List[str]:
+        return [fsutil.sha256_file(path)[0] for path in self.item.installed if path.startswith("/")]
 
     @functools.cached_property
     def suites(self) -> List[Suite]:
-        sources = self.item.sources or self.host.distribution_sources(self.item.release)
-        wanted = [(source, suite) for source in sources for suite in source.suites]
+        """Those of the machine first, then those of the BOM."""
+        of_host = self.host.distribution_sources(self.item.release) if self.item.host else []
+        wanted = [(source, suite, True) for source in of_host for suite in source.suites]
+        wanted += [(source, suite, False) for source in self.item.sources for suite in source.suites]
         with ThreadPoolExecutor(len(wanted)) as pool:
-            found = list(pool.map(lambda pair: self._open_suite(*pair), wanted))
+            found = list(pool.map(lambda row: self.reader.open(row[0], row[1], of_host=row[2]), wanted))
         return [suite for suite in found if self._belongs(suite)]
-
-    def resolve(self) -> Resolved:
-        layers: List[Layer] = []
-        evidence: Dict[str, Evidence] = {}
-        suites: List[Suite] = []  # that of each layer
-        for suite in self.suites:
-            for component in suite.source.components:
-                for path in suite.release.index_paths(component, self.item.architecture):
-                    index, proof = self._open_index(suite, path)
-                    layers.append(Layer(index, suite.release.priority))
-                    suites.append(suite)
-                    evidence[proof.sha256] = proof
-        resolver = Resolver(layers, architecture=self.item.architecture, exclude=self.item.exclude)
-        try:
-            chosen = resolver.resolve(self.item.packages)
-        except BundleError as error:
-            raise BundleError(f"apt repository {self.item.name}: {error}") from error
-        items = [self._item(package, suites[package.origin], resolver.why[name]) for name, package in chosen.items()]
-        kept = list(evidence.values()) if self.item.carry_indexes else []
-        for suite in {suite.url: suite for suite in suites}.values():
-            kept += [self._suite_evidence(suite), *suite.detached]
-        stanzas = self._stanzas(chosen)
-        item = self.item
-        repository = Repository(
-            item.name, item.release, item.architecture, tuple(sorted(item.packages)), stanzas.sha256
-        )
-        return Resolved(items, [*kept, stanzas], [repository], [*self.warnings, *resolver.conflicts()])
-
-    def _open_suite(self, source: AptSource, suite: str) -> Suite:
-        """Fetch and verify the metadata of one suite. A mirror that lags does not take us back."""
-        base = f"{source.uri}/dists/{suite}"
-        url = f"{base}/InRelease"
-        memory = self.workspace.memory
-        before = memory.get(url, {})
-        data = self.workspace.fetch_small(url, missing_ok=True)
-        if data is None:
-            return self._open_detached(source, suite, base)
-        verify = functools.partial(
-            apt_release.verify_inrelease,
-            uri=source.uri,
-            suite=suite,
-            signed_by=source.signed_by,
-            default_keyrings=self.host.default_keyrings(),
-        )
-        release = verify(data)
-        held = self.workspace.read(before.get("sha256", ""))
-        if held is not None and apt_release.is_stale(data, held):
-            memory[url] = before
-            data, release = held, verify(held)
-        self._check(release)
-        return Suite(source, release, self.workspace.keep(data), len(data), url)
-
-    def _open_detached(self, source: AptSource, suite: str, base: str) -> Suite:
-        """Archives of the old form: Release, and its signature beside it."""
-        data = self.workspace.fetch_small(f"{base}/Release") or b""
-        signature = self.workspace.fetch_small(f"{base}/Release.gpg") or b""
-        where = f"{source.uri} {suite}"
-        keyring, allowed = apt_release.keyring_for(source.signed_by, self.host.default_keyrings(), where=where)
-        signers = keyring.verify_detached(data, signature, what=f"the metadata of {where}")
-        apt_release.check_signer(signers, allowed, where=where)
-        release = apt_release.read_release(data, uri=source.uri, suite=suite, signed_by=signers)
-        self._check(release)
-        proof = Evidence(
-            "release_signature", len(signature), self.workspace.keep(signature), f"{base}/Release.gpg", self.item.name
-        )
-        return Suite(source, release, self.workspace.keep(data), len(data), f"{base}/Release", (proof,))
-
-    def _check(self, release: Release) -> None:
-        release.check_suite()
-        release.check_fresh(self.workspace.now)
 
     def _belongs(self, suite: Suite) -> bool:
         """Of this machine's own sources only those of the distribution itself are followed."""
         wanted = _ORIGINS.get(self.host.os_release().get("ID", ""))
         origin = suite.release.fields.get("Origin")
-        if self.item.sources or wanted is None or origin == wanted:
+        if not suite.of_host or wanted is None or origin == wanted:
             return True
         self.warnings.append(
             f"apt repository {self.item.name}: {suite.release.where} is of {origin}, not of {wanted}, and was left out. "
@@ -138,29 +77,98 @@ class AptResolver:
         )
         return False
 
-    def _open_index(self, suite: Suite, path: str) -> Tuple[Index, Evidence]:
-        release = suite.release
-        for ending in COMPRESSIONS:
-            if path + ending in release.digests:
-                break
-        else:
-            raise BundleError(f"The metadata of {release.where} lists no index {path} that this version can read.")
-        sha256, size = release.digests[path + ending]
-        folder, _slash, name = path.rpartition("/")
-        base = f"{suite.source.uri}/dists/{release.suite}/{folder}"
-        by_hash = release.fields.get("Acquire-By-Hash") == "yes"
-        url = f"{base}/by-hash/SHA256/{sha256}" if by_hash else f"{base}/{name}{ending}"
-        proof = Evidence("index", size, sha256, url, self.item.name, {"path": path + ending, "release": suite.sha256})
-        index = None
-        for cache in self.workspace.index_caches:
-            index = index or Index.open(cache, sha256)
-        if index is None:
-            compressed = self.workspace.fetch(url, sha256=sha256, size=size)
-            index = Index.build(self.workspace.index_caches[-1], sha256, compressed, ending)
-        return index, proof
+    @functools.cached_property
+    def opened(self) -> Opened:
+        """The indexes of all suites."""
+        opened, architecture = Opened(), self.item.architecture
+        for suite in self.suites:
+            components = [name for name in suite.source.components or ("",) if self.policy.has_component(name)]
+            paths = [path for name in components for path in suite.release.index_paths(name, architecture)]
+            suite, indexes = self.reader.indexes(suite, paths)
+            for index, proof in indexes:
+                facts = facts_of(
+                    suite.release.fields,
+                    component=proof.facts["path"].partition("/")[0],
+                    architecture=architecture,
+                    site=urlsplit(suite.source.uri).hostname or "",
+                )
+                opened.layers.append(Layer(index, suite.release.priority, facts))
+                opened.suites.append(suite)
+                opened.evidence[proof.sha256] = proof
+        return opened
 
-    def _item(self, package: Package, suite: Suite, why: str) -> Item:
-        fields = package.fields
+    @functools.cached_property
+    def installed(self) -> Dict[str, Package]:
+        return read_installed(self.item.installed, self.opened.layers, architecture=self.item.architecture)
+
+    def resolver(self) -> Resolver:
+        return Resolver(
+            self.opened.layers,
+            architecture=self.item.architecture,
+            exclude=self.item.exclude,
+            forbid=self.policy.must_not_contain,
+            pins=self.item.pins,
+            installed=self.installed,
+            recommends=self.item.recommends,
+        )
+
+    def resolve(self) -> Resolved:
+        item, opened = self.item, self.opened
+        resolver, wanted, withheld = self._choose()
+        chosen = list(resolver.chosen.values())
+        suites = list({suite.url: suite for suite in opened.suites}.values())
+        kept = list(opened.evidence.values()) if item.carry_indexes else []
+        kept += [piece for suite in suites for piece in suite.evidence(item.name)]
+        text = "".join(f"{package.stanza}\n\n" for package in chosen).encode()
+        stanzas = Evidence("stanzas", len(text), self.workspace.keep(text), "", item.name)
+        repository = Repository(item.name, item.release, item.architecture, tuple(sorted(wanted)), stanzas.sha256)
+        proof = Proof(item, list(resolver.asked), text, resolver.excluded(), list(self.installed.values()))
+        found = Resolved(
+            items=[self._item(package, resolver) for package in chosen],
+            evidence=[*kept, stanzas],
+            repositories=[repository],
+            warnings=[*self.warnings, *resolver.conflicts()],
+            withheld=withheld,
+            proofs=[proof],
+        )
+        if item.source_packages:
+            sources = SourcePackages(item, self.reader, self.policy)
+            sources.add(found, suites, [(package, opened.suites[package.origin]) for package in chosen])
+        return found
+
+    def _choose(self) -> Tuple[Resolver, List[str], List[Withheld]]:
+        """The closure; and, where policy would have it so, without the names of the BOM that need what is forbidden."""
+        wanted = list(self.item.packages)
+        withheld: List[Withheld] = []
+        while True:
+            resolver = self.resolver()
+            try:
+                resolver.resolve(wanted)
+                return resolver, wanted, withheld
+            except ForbiddenError as error:
+                if not self.policy.withholds:
+                    raise BundleError(f"apt repository {self.item.name}: {error}") from error
+                withheld += self._withhold(error, resolver)
+                wanted.remove(resolver.asked.get(error.chain[0], error.chain[0]))
+            except BundleError as error:
+                raise BundleError(f"apt repository {self.item.name}: {error}{self._narrowed()}") from error
+
+    def _withhold(self, error: ForbiddenError, resolver: Resolver) -> List[Withheld]:
+        *dependants, culprit = error.chain
+        reasons = [(name, f"needs {culprit}", culprit) for name in dependants]
+        rows = []
+        for name, reason, because_of in [*reasons, (culprit, f"policy.must_not_contain: {error.pattern}", "")]:
+            package = resolver.candidates.get(name)
+            version = package.version if package is not None else ""
+            rows.append(Withheld("apt", self.item.name, name, version, reason, because_of))
+        return rows
+
+    def _narrowed(self) -> str:
+        names = ", ".join(self.policy.apt_components)
+        return f" Only packages of {names} are looked at, as policy.apt_components says." if names else ""
+
+    def _item(self, package: Package, resolver: Resolver) -> Item:
+        suite, fields = self.opened.suites[package.origin], package.fields
         filename, size = fields.get("Filename", ""), fields.get("Size", "")
         if not filename or not size.isdigit() or "SHA256" not in fields:
             raise BundleError(
@@ -175,20 +183,12 @@ class AptResolver:
             size=int(size),
             sha256=fields["SHA256"],
             url=f"{suite.source.uri}/{quote(filename, safe='/:~')}",
-            proof=f"listed by {suite.release.suite}, release {suite.sha256}",
-            why=why,
+            proof=f"listed by {' and '.join(self._listed_by(package, resolver))}, release {suite.sha256}",
+            why=resolver.why[package.name],
         )
 
-    def _suite_evidence(self, suite: Suite) -> Evidence:
-        release = suite.release
-        facts = {
-            "uri": suite.source.uri,
-            "suite": release.suite,
-            "date": stamp(release.date),
-            "signed_by": list(release.signed_by),
-        }
-        return Evidence("release", suite.size, suite.sha256, suite.url, self.item.name, facts)
-
-    def _stanzas(self, chosen: Dict[str, Package]) -> Evidence:
-        text = "".join(f"{package.stanza}\n\n" for package in chosen.values()).encode()
-        return Evidence("stanzas", len(text), self.workspace.keep(text), "", self.item.name)
+    def _listed_by(self, package: Package, resolver: Resolver) -> List[str]:
+        """Every suite that has it: an update for security's sake may be in the main suite, too, since a point release."""
+        same = resolver.candidates.versions(package.name)[package.version]
+        suites = [self.opened.suites[other.origin].release.suite for other in same]
+        return list(dict.fromkeys(suites))

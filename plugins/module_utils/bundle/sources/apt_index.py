@@ -9,12 +9,11 @@ import json
 import lzma
 import mmap
 import os
-import shutil
 import zlib
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from .. import fsutil
 from ..errors import BundleError
@@ -22,6 +21,13 @@ from . import debian
 
 COMPRESSIONS = (".xz", ".gz", "")  # smallest first
 _OPEN: Dict[str, Callable[..., Any]] = {".xz": lzma.open, ".gz": gzip.open, "": open}
+
+
+_PACKED_AT_MOST = 200  # times; Debian's indexes come to about 6
+
+
+class _BombError(Exception):
+    """What was decompressed becomes larger than it may."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,10 @@ class Package:
     version: str
     stanza: str
     origin: int  # which of the suites, in the order of the sources
-    priority: int = 500
+
+    @classmethod
+    def read(cls, name: str, stanza: str, origin: int) -> Package:
+        return cls(name, _fields(stanza).get("Version", ""), stanza, origin)
 
     @property
     def fields(self) -> Dict[str, str]:
@@ -61,6 +70,9 @@ class Index:
         self._names = names
         self._text = _map(path)
 
+    def names(self) -> Iterable[str]:
+        return self._names
+
     def stanzas(self, name: str) -> Iterator[str]:
         for start in self._names.get(name, ()):
             end = self._text.find(b"\n\n", start)
@@ -78,20 +90,34 @@ class Index:
             return None
 
     @classmethod
-    def build(cls, cache: str, sha256: str, compressed: str, ending: str) -> Index:
-        """Decompress a verified index and scan it once."""
+    def build(cls, cache: str, sha256: str, compressed: str, ending: str, *, limit: Optional[int] = None) -> Index:
+        """Decompress a verified index and scan it once. It is no larger than the Release says, or than indexes ever are."""
         fsutil.make_directory(cache)
         base = os.path.join(cache, sha256)
         fresh = f"{base}.new"
+        most = limit if limit is not None else os.path.getsize(compressed) * _PACKED_AT_MOST + fsutil.CHUNK
         try:
             with _OPEN[ending](compressed, "rb") as source, open(fresh, "wb") as sink:
-                shutil.copyfileobj(source, sink, fsutil.CHUNK)
-        except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+                _copy(source, sink, most)
+        except (OSError, EOFError, lzma.LZMAError, zlib.error, _BombError) as error:
+            fsutil.remove(fresh)
             raise BundleError(f"Cannot decompress the index {compressed}: {error}.") from error
         os.replace(fresh, f"{base}.packages")
         names, provided = _scan(f"{base}.packages")
         fsutil.write_atomic(f"{base}.table", json.dumps({"names": names, "provided": provided}).encode())
         return cls(f"{base}.packages", names, provided)
+
+
+def _copy(source: Any, sink: Any, most: int) -> None:
+    left = most
+    while True:
+        piece = source.read(fsutil.CHUNK)
+        left -= len(piece)
+        if left < 0:
+            raise _BombError(f"it becomes larger than the {most} bytes that it may have")
+        if not piece:
+            return
+        sink.write(piece)
 
 
 def _map(path: str) -> Union[bytes, mmap.mmap]:

@@ -56,12 +56,14 @@ class Release:
     def check_suite(self) -> None:
         """A validly signed Release of another suite must not pass for the wanted one."""
         names = {self.fields.get("Suite"), self.fields.get("Codename")} - {None}
-        if names and self.suite not in names:
+        if names and self.suite not in names and not self.suite.endswith("/"):
             told = " and ".join(sorted(str(name) for name in names))
             raise BundleError(f"{self.where} answers with the metadata of {told}. Correct the suite, or the mirror.")
 
     def index_paths(self, component: str, architecture: str) -> List[str]:
         """Indexes of a component, without the ending of their compression. Some archives list 'all' apart."""
+        if not component:
+            return ["Packages"]
         paths = [f"{component}/binary-{architecture}/Packages"]
         apart = "all" in self.fields.get("Architectures", "").split()
         if apart and "Packages" not in self.fields.get("No-Support-for-Architecture-all", "").split():

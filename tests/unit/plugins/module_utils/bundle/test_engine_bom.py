@@ -8,7 +8,7 @@ import copy
 from typing import Any, Dict, Tuple
 
 import pytest
-from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.bom import SECTIONS, Bom
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.bom import CARRYING, Bom
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
 
 SHA = "a" * 64
@@ -92,13 +92,13 @@ def test_a_good_one() -> None:
         (
             ("package",),
             [],
-            f"package: there is no such key; known here are name, description, expires_days, {', '.join(SECTIONS)}.",
+            f"package: there is no such key; known here are name, description, expires_days, {', '.join((*CARRYING, 'policy'))}.",
         ),
         (("apt",), {"name": "x"}, "apt: a list is expected here, not a dictionary."),
         (
             ("apt", 0),
             "nginx",
-            "apt[0]: a dictionary with name, release, architecture, packages, sources, exclude, carry_indexes "
+            "apt[0]: a dictionary with name, release, architecture, packages, sources, exclude, pins, installed, carry_indexes, recommends, source_packages "
             "is expected here, not 'nginx'.",
         ),
         (("apt", 0, "packages"), KeyError, "apt[0].packages: is required."),
@@ -111,7 +111,7 @@ def test_a_good_one() -> None:
             ("apt", 0, "packges"),
             ["x"],
             "apt[0].packges: there is no such key; known here are name, release, architecture, "
-            "packages, sources, exclude, carry_indexes.",
+            "packages, sources, exclude, pins, installed, carry_indexes, recommends, source_packages.",
         ),
         (
             ("apt", 0, "release"),
@@ -215,7 +215,7 @@ def test_names_and_places_are_given_once() -> None:
 
 
 def test_an_empty_one_is_refused() -> None:
-    assert problems({"name": "site"}) == f"BOM: it names nothing to carry; give {' or '.join(SECTIONS)}."
+    assert problems({"name": "site"}) == f"BOM: it names nothing to carry; give {' or '.join(CARRYING)}."
     assert problems("bom.yml").startswith("BOM: a dictionary with name,")
     assert problems([]).startswith("BOM: a dictionary with name,")
 
@@ -241,6 +241,13 @@ def test_several_say_which_one_is_wrong() -> None:
     assert problems([GOOD, second]).startswith("more: files[0].url: 'nowhere' is neither")
     assert problems([GOOD, {"apt": 3}]).startswith("BOM 2: name: is required.")
     other = {"name": "more", "apt": [{**GOOD["apt"][0], "release": "trixie"}]}
-    assert (
-        problems([GOOD, other]) == "apt: the name 'debian-12' stands for different releases, architectures or sources."
+    assert problems([GOOD, other]) == (
+        "apt: the name 'debian-12' stands for bookworm amd64 and for trixie amd64. A repository has one release and one "
+        "architecture: give each a name of its own, such as debian-12-trixie."
+    )
+    other = {"name": "more", "apt": [{**GOOD["apt"][0], "architecture": "arm64"}]}
+    assert problems([GOOD, other]).endswith("give each a name of its own, such as debian-12-arm64.")
+    other = {"name": "more", "apt": [{**GOOD["apt"][0], "sources": "host"}]}
+    assert problems([GOOD, other]) == (
+        "apt: the name 'debian-12' stands for different sources, those of the host and others."
     )

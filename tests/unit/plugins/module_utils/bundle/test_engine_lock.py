@@ -43,7 +43,7 @@ def test_an_update_upstream(side: Side) -> None:
     result = side.lock(now=side.now + 60)
     assert result.changed
     assert texts(result) == [
-        "changed app (debian-12) 1.0 -> 1.1, 8.0 kB",
+        "changed app (debian-12) 1.0 -> 1.1, 8.0 kB, security",
         "removed gone (debian-12) 1.0, 0 B",
         "added new (debian-12) 1.0, 8.0 kB",
     ]
