@@ -20,6 +20,7 @@ from .ledger import Base, Ledger, Sent, base_of_list
 from .lock import Lock, evidence_path
 from .manifest import Root
 from .openpgp import SigningKey
+from .package_signatures import check_packages
 from .progress import Progress
 from .seal import Sealer
 from .store import Store
@@ -178,6 +179,7 @@ class _Build:
             self.result.changed |= bool(missing) or not self._is_current()
         else:
             self.packer.gatherer.fetch(missing, progress)
+            check_packages(self.lock, self.store)
             progress.say("laying out the volumes")
             self.result.changed |= self._lay_out(missing) or bool(missing)
         return self.result

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import gzip
 import re
-from dataclasses import asdict, dataclass
-from typing import Any, Dict, Iterable, Iterator, List, Sequence, Tuple
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Container, Dict, Iterable, Iterator, List, Sequence, Tuple
 
 from . import fsutil
 from .errors import BundleError
@@ -16,6 +16,7 @@ from .sources import rpm_xml
 from .sources.rpm_repomd import href_of
 
 FORMAT = 1
+REPOMD = "repodata/repomd.xml"
 _COMMON = f"{{{rpm_xml.COMMON}}}"
 _LOCATION = re.compile(r"<location\s[^<>]*/>")
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.~^-]*\.rpm")
@@ -29,11 +30,11 @@ _XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 @dataclass(frozen=True)
 class Source:
-    """Where packages come from, and the armoured keys they are signed with."""
+    """Where packages come from, the armoured keys they are signed with, and why that is not checked when it is not."""
 
     baseurl: str
-    gpgcheck: bool
     keys: Tuple[str, ...]
+    unsigned: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,9 @@ class Description:
         if document.pop("format", None) != FORMAT:
             raise BundleError(f"{what} are not of format {FORMAT}, the only one this version reads.")
         try:
-            sources = [Source(str(row["baseurl"]), row["gpgcheck"] is not False, _texts(row["keys"]))
-                       for row in document["sources"]]  # fmt: skip
+            sources = [
+                Source(str(row["baseurl"]), _texts(row["keys"]), str(row["unsigned"])) for row in document["sources"]
+            ]
             packages = [Package(**row) for row in document["packages"]]
             return cls(tuple(sources), tuple(packages), _texts(document["updateinfo"]), _texts(document["modules"]))
         except (KeyError, TypeError) as error:
@@ -138,6 +140,13 @@ def package_file(package: Package) -> str:
     return read_primary(package.primary, what="A package description").file
 
 
+def without(data: bytes, withheld: Container[str]) -> bytes:
+    """A description that does not tell of packages with these sha256."""
+    described = Description.parse(data, "The package descriptions")
+    kept = tuple(package for package in described.packages if package.sha256 not in withheld)
+    return replace(described, packages=kept).dump()
+
+
 def render_files(description: Description) -> Iterator[Tuple[str, str, bytes]]:
     """Kind, name and content of every metadata file but repomd.xml."""
     packages = sorted(description.packages, key=lambda package: (package_file(package), package.sha256))
@@ -182,7 +191,7 @@ def render(description: Description, *, moment: int) -> Dict[str, bytes]:
         href = f"repodata/{sha256}-{name}.gz"
         files[href] = packed
         entries.append(Entry(kind, href, sha256, len(packed), fsutil.sha256_bytes(data), len(data)))
-    files["repodata/repomd.xml"] = render_repomd(entries, moment=moment)
+    files[REPOMD] = render_repomd(entries, moment=moment)
     return files
 
 

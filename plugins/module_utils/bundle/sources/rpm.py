@@ -96,7 +96,8 @@ class RpmResolver:
             updates += self._updates(opened, ours)
             modules += self._modules(opened, ours)
         sources = [
-            yumrepo.Source(opened.source.baseurl, opened.source.gpgcheck, opened.keys) for opened in self.repositories
+            yumrepo.Source(opened.source.baseurl, opened.keys, "" if opened.source.gpgcheck else opened.source.reason)
+            for opened in self.repositories
         ]
         return yumrepo.Description(tuple(sources), tuple(packages), tuple(updates), tuple(modules))
 
@@ -141,44 +142,44 @@ class RpmResolver:
         return [f"{text}\n" if text.startswith("---") else f"---\n{text}\n"]
 
     def _items(self, chosen: List[Choice], description: yumrepo.Description) -> List[Item]:
-        items: List[Item] = []
-        taken: Set[str] = set()
-        for choice, package in zip(_in_order(chosen), description.packages):
+        described = {package.sha256: package for package in description.packages}
+        told = [self._told(choice, described[choice.sha256]) for choice in chosen]
+        names = self._names(told)
+        items = []
+        for choice, package, name in zip(chosen, told, names):
             opened = self.repositories[choice.repository]
-            told = yumrepo.read_primary(package.primary, what=f"primary of {opened.source.baseurl}")
-            if (told.name, told.version, told.architecture) != (choice.name, choice.evr, choice.architecture):
-                raise BundleError(
-                    f"primary of {opened.source.baseurl} gives the sha256 of {choice.nevra} to {told.file}."
-                )
-            name = self._name(told, taken)
             items.append(
                 Item(
                     kind="rpm",
                     group=self.item.name,
                     name=name,
-                    version=told.version,
-                    architecture=told.architecture,
-                    size=told.size,
-                    sha256=told.sha256,
-                    url=rpm_repository.package_url(opened.source, told.href),
+                    version=package.version,
+                    architecture=package.architecture,
+                    size=package.size,
+                    sha256=package.sha256,
+                    url=rpm_repository.package_url(opened.source, package.href),
                     proof=f"listed by {opened.source.baseurl}, repomd {opened.sha256}",
-                    why=choice.why,
+                    why=names[choice.why] if choice.why >= 0 else "",
                 )
             )
         return items
 
-    def _name(self, told: yumrepo.Told, taken: Set[str]) -> str:
-        """A name that is the same in the next lock: that of the package, unless another one has it already."""
-        plain = told.architecture in (self.item.architecture, "noarch")
-        names = [told.name if plain else f"{told.name}.{told.architecture}", told.file[: -len(".rpm")]]
-        name = next(name for name in names if name not in taken)
-        taken.add(name)
-        return name
+    def _told(self, choice: Choice, package: yumrepo.Package) -> yumrepo.Told:
+        """What primary says of a package that dnf chose. Both have to mean the same one."""
+        where = f"primary of {self.repositories[choice.repository].source.baseurl}"
+        told = yumrepo.read_primary(package.primary, what=where)
+        if (told.name, told.version, told.architecture) != (choice.name, choice.evr, choice.architecture):
+            raise BundleError(f"{where} gives the sha256 of {choice.nevra} to {told.file}.")
+        return told
 
-
-def _in_order(chosen: List[Choice]) -> List[Choice]:
-    """As they are described: repository by repository."""
-    return sorted(chosen, key=lambda choice: choice.repository)
+    def _names(self, packages: List[yumrepo.Told]) -> List[str]:
+        """What locks call packages, the same each time: by name, unless another one has that already."""
+        names: List[str] = []
+        for told in packages:
+            plain = told.architecture in (self.item.architecture, "noarch")
+            name = told.name if plain else f"{told.name}.{told.architecture}"
+            names.append(name if name not in names else told.file[: -len(".rpm")])
+        return names
 
 
 def _nevras(update: str) -> Set[str]:

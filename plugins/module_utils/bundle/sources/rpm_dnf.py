@@ -47,25 +47,26 @@ def choose(question: Dict[str, Any], dnf: Any, libdnf: Any) -> List[Dict[str, An
     wanted = libdnf.transaction.TransactionItemReason_USER
     named = [item.pkg for item in base.transaction if item.reason == wanted and item.pkg in chosen]
     why = requirers(base, chosen, sorted(named))
-    return [tell(base, package, why[package]) for package in chosen]
+    places = {package: position for position, package in enumerate(chosen)}
+    return [tell(base, package, places.get(why[package], -1)) for package in chosen]
 
 
-def requirers(base: Any, chosen: List[Any], named: List[Any]) -> Dict[Any, str]:
-    """The name of the package that needs each one, found from those that were asked for onwards."""
-    why = {package: "" for package in named}
+def requirers(base: Any, chosen: List[Any], named: List[Any]) -> Dict[Any, Any]:
+    """The package that needs each one, found from those that were asked for onwards; none for these."""
+    why = {package: None for package in named}
     among = base.sack.query().filterm(pkg=chosen)
     queue = list(named)
     for package in queue:
         for need in package.requires:
             for found in sorted({*among.filter(provides=need), *among.filter(file=str(need))}):
                 if found not in why:
-                    why[found] = package.name
+                    why[found] = package
                     queue.append(found)
     # What is left is there by a condition, such as "(fonts if desktop)".
-    return {package: why.get(package, named[0].name) for package in chosen}
+    return {package: why.get(package, named[0]) for package in chosen}
 
 
-def tell(base: Any, package: Any, why: str) -> Dict[str, Any]:
+def tell(base: Any, package: Any, why: int) -> Dict[str, Any]:
     """As JSON can carry it, with every checksum that its repository gives for this very version."""
     same = base.sack.query().filterm(
         name=package.name, epoch=package.epoch, version=package.version, release=package.release

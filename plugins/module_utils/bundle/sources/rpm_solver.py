@@ -29,7 +29,7 @@ _NOISE = ("Problems in request:", "")
 
 @dataclass(frozen=True)
 class Choice:
-    """A package that was chosen, from which of the repositories, and for the sake of which other one."""
+    """A package that was chosen, from which of the repositories, and the position of the one that needs it, or -1."""
 
     repository: int
     name: str
@@ -38,7 +38,7 @@ class Choice:
     release: str
     architecture: str
     sha256: str
-    why: str
+    why: int
 
     @property
     def evr(self) -> str:
@@ -125,7 +125,7 @@ def _offer(directory: str, number: int, files: Mapping[str, str]) -> Tuple[str, 
             os.symlink(files[kind], os.path.join(base, href))
             sha256, size = fsutil.sha256_file(files[kind])
             entries.append(yumrepo.Entry(kind, href, sha256, size, sha256, size))
-    fsutil.write_atomic(os.path.join(base, "repodata/repomd.xml"), yumrepo.render_repomd(entries, moment=0))
+    fsutil.write_atomic(os.path.join(base, yumrepo.REPOMD), yumrepo.render_repomd(entries, moment=0))
     return str(number), base
 
 
