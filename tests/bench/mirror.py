@@ -81,19 +81,35 @@ def counted(url: str, cost: Cost) -> Cost:
     return Cost(cost.seconds, cost.cpu_seconds, cost.memory_mb, int(requests), int(size) / 1e6)
 
 
-def run_tool(tool: Tool, place: Place, logs: Path) -> Dict[str, Cost]:
-    """One round: from nothing, once more, and after one package changed."""
+def stock(tool: Tool, place: Place, logs: Path) -> None:
+    """Let a tool ask for what it wants until all of it is there: aptly resolves each suite alone, and wants other versions."""
+    for _round in range(5):
+        for state in ("v1", "v2"):
+            _begin(tool, place)
+            place.upstream.serve(state)
+            measured(tool.first(place), logs / f"{place.folder.name}-stock.log", may_fail=True)
+        missing = urllib.request.urlopen(f"{place.url}/__missing", timeout=5).read().decode().splitlines()
+        if not place.upstream.stock(missing):
+            return
+
+
+def _begin(tool: Tool, place: Place) -> None:
     shutil.rmtree(place.folder, ignore_errors=True)
     place.folder.mkdir(parents=True)
     place.upstream.serve("v1")
     tool.prepare(place)
+
+
+def run_tool(tool: Tool, place: Place, logs: Path) -> Dict[str, Cost]:
+    """One round: from nothing, once more, and after one package changed."""
+    _begin(tool, place)
     urllib.request.urlopen(f"{place.url}/__reset", timeout=5).read()
     found = {}
     for case, script in zip(CASES, (tool.first, tool.again, tool.again)):
         if case == "one changed":
             place.upstream.serve("v2")
-        name = f"{tool.name.split()[0].strip(',')}-{case.replace(' ', '-')}"
-        found[case] = counted(place.url, measured(script(place), logs / f"{name}.log", env=dict(os.environ)))
+        log = logs / f"{place.folder.name}-{case.replace(' ', '-')}.log"
+        found[case] = counted(place.url, measured(script(place), log))
     return found
 
 
@@ -113,12 +129,14 @@ def compare(upstream: Frozen, work: Path, runs: int, only: Sequence[str]) -> Lis
     logs = work / "logs"
     logs.mkdir(exist_ok=True)
     with served(upstream.root) as url:
+        places = {}
+        for tool in tools:
+            folder = work / "tools" / tool.name.split()[0].strip(",")
+            place = places[tool.name] = Place(folder, url, upstream, keyring, home, signer.fingerprint)
+            stock(tool, place, logs)
         for number in range(runs):
             for tool in tools:
-                place = Place(
-                    work / "tools" / tool.name.split()[0].strip(","), url, upstream, keyring, home, signer.fingerprint
-                )
-                for case, cost in run_tool(tool, place, logs).items():
+                for case, cost in run_tool(tool, places[tool.name], logs).items():
                     found.setdefault((tool.name, case), []).append(cost)
                     print(f"round {number + 1}: {tool.name:<30} {case:<12} {_line(cost)}", flush=True)
     rows = []

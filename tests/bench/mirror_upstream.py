@@ -16,9 +16,11 @@ import os
 import re
 import shutil
 import subprocess
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Sequence, Tuple
+from urllib.parse import unquote
 
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import SigningKey
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources.apt_host import Host
@@ -48,6 +50,7 @@ class Archive:
 
     name: str
     suites: Tuple[str, ...]
+    uri: str  # where it was frozen from
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,22 @@ class Frozen:
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(state)
         fresh.rename(self.root / "cur")
+
+    def stock(self, missing: Sequence[str]) -> int:
+        """Fetch packages that a tool asked for and that the closure does not have. Returns how many came."""
+        come = 0
+        for path in missing:
+            _slash, _cur, name, rest = path.split("/", 3)
+            archive = next((one for one in self.archives if one.name == name), None)
+            if archive is None or not rest.endswith(".deb"):
+                continue
+            data = urllib.request.urlopen(f"{archive.uri}/{rest}", timeout=60).read()
+            come += 1
+            for state in ("v1", "v2"):
+                target = self.root / state / name / unquote(rest)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(data)
+        return come
 
 
 def freeze(work: Path) -> Frozen:
@@ -107,7 +126,9 @@ class _PrivateApt:
             lines += [f"deb{signed} {source.uri} {suite} main" for suite in source.suites]
         self.sources = [
             Archive(
-                f"archive-{number}", tuple(suite for source in found if source.uri == uri for suite in source.suites)
+                f"archive-{number}",
+                tuple(suite for source in found if source.uri == uri for suite in source.suites),
+                uri,
             )
             for number, uri in enumerate(uris)
         ]
@@ -194,7 +215,11 @@ def _write_suite(folder: Path, text: str, told: str, key: SigningKey) -> None:
     place = folder / f"main/binary-{ARCHITECTURE}"
     (place / "by-hash/SHA256").mkdir(parents=True)
     raw = text.encode()
-    forms = {"Packages": raw, "Packages.xz": lzma.compress(raw), "Packages.gz": gzip.compress(raw, 6, mtime=0)}
+    forms = {
+        "Packages": raw,
+        "Packages.xz": lzma.compress(raw, preset=3),
+        "Packages.gz": gzip.compress(raw, 6, mtime=0),
+    }
     sums: Dict[str, List[str]] = {"md5": [], "sha256": []}
     for name, data in forms.items():
         (place / name).write_bytes(data)

@@ -3,7 +3,7 @@
 """The web server of the mirror benchmark, in a process of its own: python mirror_web.py ROOT PORT DELAY_MS
 
 Every answer waits for the delay before its first byte, as a mirror at a distance does. It keeps connections open, continues
-inside a file, answers conditional requests, and counts what it sent: GET /__stats, GET /__reset.
+inside a file, answers conditional requests, and counts what it sent: GET /__reset. GET /__missing tells what was not there.
 """
 
 from __future__ import annotations
@@ -27,17 +27,24 @@ class Counter:
     def __init__(self) -> None:
         self.guard = threading.Lock()
         self.requests = self.bytes = 0
+        self.missing: set[str] = set()
 
     def add(self, size: int) -> None:
         with self.guard:
             self.requests += 1
             self.bytes += size
 
-    def told(self, *, reset: bool) -> bytes:
+    def told(self) -> bytes:
+        """What was counted since the last time."""
         with self.guard:
             text = f"{self.requests} {self.bytes}\n".encode()
-            if reset:
-                self.requests = self.bytes = 0
+            self.requests = self.bytes = 0
+        return text
+
+    def told_missing(self) -> bytes:
+        with self.guard:
+            text = "".join(f"{path}\n" for path in sorted(self.missing)).encode()
+            self.missing.clear()
         return text
 
 
@@ -53,8 +60,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._serve(body=False)
 
     def do_GET(self) -> None:
-        if self.path in ("/__stats", "/__reset"):
-            data = self.counter.told(reset=self.path == "/__reset")
+        own = {"/__reset": self.counter.told, "/__missing": self.counter.told_missing}.get(self.path)
+        if own is not None:
+            data = own()
             self._head(200, len(data))
             self.wfile.write(data)
         else:
@@ -65,6 +73,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = os.path.join(self.root, unquote(self.path.split("?")[0]).lstrip("/"))
         if ".." in self.path or not os.path.isfile(path):
             self.counter.add(0)
+            self.counter.missing.add(self.path)
             self._head(404, 0)
             return
         size, changed = os.path.getsize(path), email.utils.formatdate(int(os.path.getmtime(path)), usegmt=True)
