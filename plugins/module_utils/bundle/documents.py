@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, List, Mapping, Tuple
+from typing import Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from . import aptrepo, fsutil, manifest
 from .contents import Delta, render_contents
@@ -16,7 +16,7 @@ from .manifest import Index, Piece, Root
 from .openpgp import SigningKey, split_clearsigned
 from .sbom import render_sbom
 from .store import object_path
-from .volumes import BLOCK, blocks
+from .volumes import BLOCK, Plan, blocks
 
 _APT_ROOM = 8 * BLOCK  # directories and signature of one apt repository
 
@@ -66,8 +66,8 @@ class Documents:
                 found[sha256] = found.get(sha256, 0) + len(stanza.encode()) + len(object_path(sha256)) + 16
         return found
 
-    def apt(self, objects: Mapping[str, int]) -> Iterator[Tuple[str, bytes, bytes]]:
-        """For each repository the place of its index, the index, and the Release to be signed."""
+    def apt(self, objects: Mapping[str, int]) -> Iterator[Tuple[str, bytes, bool]]:
+        """For each repository its index and its Release file, with their places, and whether it has to be signed."""
         lock = self.lock
         for group in self.groups:
             items = [item for item in group.items if item.sha256 in objects]
@@ -82,8 +82,8 @@ class Documents:
                 valid_until=lock.expires_at,
             )
             base = f"dists/{group.repository.name}"
-            yield f"{base}/{path}", packages, b""
-            yield f"{base}/InRelease", b"", release
+            yield f"{base}/{path}", packages, False
+            yield f"{base}/InRelease", release, True
 
 
 class Standing:
@@ -136,6 +136,16 @@ class Standing:
     def contradicts(self, root: Root) -> bool:
         """Whether volumes of the same version, but of another root, are there."""
         return any(other.version == root.version and other != root for other in self.roots.values())
+
+    def fits(self, plans: Sequence[Plan], version: int) -> bool:
+        """Whether volumes of this version that are there hold what is planned for them now."""
+        planned = {plan.name: plan.paths() for plan in plans}
+        for name, (_path, index) in self.indexes.items():
+            paths = {object_path(sha256): size for sha256, size in index.objects.items()}
+            paths.update({piece.path: piece.size for piece in index.pieces})
+            if index.version == version and planned.get(name) != paths:
+                return False
+        return True
 
 
 def volumes_at(directory: str) -> List[str]:

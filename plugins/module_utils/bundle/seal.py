@@ -46,12 +46,13 @@ class Sealer:
 
     def run(self, fetched: Set[str]) -> Tuple[str, bool]:
         """Objects first, the signed root last, and then what no longer belongs is removed. Returns the root's sha256."""
+        self._refuse_contradiction(self.standing.fits(self.plans, self.lock.version))
         fsutil.make_directory(self.path)
         changed = self._place_objects(fetched)
         cut, made = pieces.cut_all(self.store, self.plans, self.targets(), self.standing.pieces(), fetched)
         contents = {plan.name: self._files(plan, cut.get(plan.name, [])) for plan in self.plans}
         root = self._root(contents)
-        self._refuse_contradiction(root)
+        self._refuse_contradiction(not self.standing.contradicts(root))
         data = root.dump()
         last = {manifest.SIGNATURE: self.standing.sign_root(data, self.lock.created_at), manifest.ROOT: data}
         for plan in self.wanted:
@@ -68,8 +69,9 @@ class Sealer:
             for cut in plan.cuts
         }
 
-    def _refuse_contradiction(self, root: Root) -> None:
-        if len(self.wanted) < len(self.plans) and self.standing.contradicts(root):
+    def _refuse_contradiction(self, fits: bool) -> None:
+        """A volume that is made again alone has to go with those that were not."""
+        if len(self.wanted) < len(self.plans) and not fits:
             raise BundleError(
                 f"{', '.join(plan.name for plan in self.wanted)} of {self.lock.name} cannot be made again alone: the volumes "
                 "that are there were made with another size, base or key. Give the same ones, or make all volumes."
@@ -97,8 +99,9 @@ class Sealer:
     def _files(self, plan: Plan, cut: List[Piece]) -> Files:
         """All documents of a volume but root and signature, the index last."""
         files = dict(self.documents.common)
-        for name, data, release in self.documents.apt(plan.objects):
-            files[name] = data or self.standing.sign_release(plan.name, name, release, self.lock.created_at)
+        for name, data, signed in self.documents.apt(plan.objects):
+            moment = self.lock.created_at
+            files[name] = self.standing.sign_release(plan.name, name, data, moment) if signed else data
         index = Index(
             bundle=self.lock.name,
             version=self.lock.version,

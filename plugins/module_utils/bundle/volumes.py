@@ -19,8 +19,8 @@ _ROOT_ROW = 200  # what the root says of one volume at most
 _ROOT = 4 * BLOCK
 _SIGNATURES = 4 * BLOCK
 _PREFIXES = 256  # directories of objects
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kMGT]i?)?B?")
-_UNITS = {"k": 1, "M": 2, "G": 3, "T": 4}
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kKMGT]i?)?B?")
+_UNITS = {"k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
 def parse_size(text: str) -> int:
