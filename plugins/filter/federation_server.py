@@ -39,9 +39,19 @@ def federation_server_problems(part: Mapping[str, Any], facts: Mapping[str, Any]
     return link_server.server_problems(part, facts)
 
 
+def federation_left_behind(part: Mapping[str, Any], facts: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What a server that only leaves cannot take down."""
+    return link_server.left_behind(part, facts)
+
+
 def federation_steps(part: Mapping[str, Any], seen: list[Row], given: Mapping[str, Any]) -> dict[str, Any]:
     """What becomes of each connection."""
     return link_steps.Steps(part, seen, given).decide()
+
+
+def federation_taken(part: Mapping[str, Any], seen: list[Row], issued: list[str]) -> list[dict[str, str]]:
+    """Invitations that another server has accepted."""
+    return link_server.taken(part, seen, issued)
 
 
 def federation_shares(part: Mapping[str, Any], seen: list[Row]) -> list[dict[str, Any]]:
@@ -62,6 +72,11 @@ def federation_status(part: Mapping[str, Any], seen: list[Row], notes: Mapping[s
 def federation_failures(done: Mapping[str, Any], by: str = "") -> list[dict[str, str]]:
     """What failed in a loop over partners."""
     return link_results.failures(done, by)
+
+
+def federation_not_crossed(done: Mapping[str, Any], probes: list[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Markers that did not cross."""
+    return link_results.not_crossed(done, probes)
 
 
 def federation_issued(done: Mapping[str, Any], secret: str) -> dict[str, dict[str, str]]:
@@ -93,11 +108,14 @@ class FilterModule:
             "federation_hosts": federation_hosts,
             "federation_heard": federation_heard,
             "federation_server_problems": federation_server_problems,
+            "federation_left_behind": federation_left_behind,
             "federation_steps": federation_steps,
+            "federation_taken": federation_taken,
             "federation_shares": federation_shares,
             "federation_probes": federation_probes,
             "federation_status": federation_status,
             "federation_failures": federation_failures,
+            "federation_not_crossed": federation_not_crossed,
             "federation_issued": federation_issued,
             "federation_received": federation_received,
             "federation_let_down": federation_let_down,

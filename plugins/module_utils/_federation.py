@@ -67,8 +67,7 @@ class Federation:
 
     def named(self, name: str) -> List[Fields]:
         """The connections with this name, the one that counts first: servers do not keep names unique."""
-        rows = [row for row in self.connections() if row["name"] == name.lower()]
-        return sorted(rows, key=lambda row: (is_pending(row), -row["create_at"]))
+        return of_name(self.connections(), name)
 
     def connection(self, name: str) -> Fields:
         """The connection with this name."""
@@ -127,6 +126,12 @@ class Federation:
             pages = self.client.pages(f"/sharedchannels/{team_id}", tried="list the shared channels of a team")
             self._shared[team_id] = list(pages)
         return next((one for one in self._shared[team_id] if one["id"] == channel_id), None)
+
+
+def of_name(rows: List[Fields], name: str) -> List[Fields]:
+    """Those of these connections that have this name, the one that counts first."""
+    found = [row for row in rows if row["name"] == name.lower()]
+    return sorted(found, key=lambda row: (is_pending(row), -row["create_at"]))
 
 
 def only(rows: List[Fields]) -> Fields:

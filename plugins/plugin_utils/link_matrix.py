@@ -33,7 +33,7 @@ def _row(sides: dict[str, Side]) -> dict[str, Any]:
     first, side = next(iter(sides.items()))
     inviter, accepter = (first, side["peer"]) if side["inviter"] else (side["peer"], first)
     wanted = [side for side in sides.values() if side["wanted"] == "present"]
-    channels: dict[tuple[str, str], dict[str, Any]] = {}
+    channels: dict[str, dict[str, Any]] = {}
     for name, one in sides.items():
         for channel in one["channels"]:
             _add(channels, channel, receiver=one["peer"] if channel["home"] == name else name)
@@ -52,10 +52,9 @@ def _row(sides: dict[str, Side]) -> dict[str, Any]:
     }
 
 
-def _add(channels: dict[tuple[str, str], dict[str, Any]], channel: dict[str, Any], *, receiver: str) -> None:
-    """Both sides tell of a channel; the home knows more, and each knows whether it is confirmed."""
-    key = (channel["home"], channel["name"])
-    known = channels.get(key)
+def _add(channels: dict[str, dict[str, Any]], channel: dict[str, Any], *, receiver: str) -> None:
+    """Both sides tell of a channel, which has the same identifier there; the home knows more, and each whether it is confirmed."""
+    known = channels.get(channel["id"])
     row = {
         "name": channel["name"],
         "home": channel["home"],
@@ -70,7 +69,7 @@ def _add(channels: dict[tuple[str, str], dict[str, Any]], channel: dict[str, Any
         row["read_only"] = known["read_only"] or row["read_only"]
         row["crossed"] = {**known["crossed"], **row["crossed"]}
         row["since"] = known["since"] or row["since"]
-    channels[key] = row
+    channels[channel["id"]] = row
 
 
 def _state(sides: dict[str, Side]) -> str:

@@ -17,20 +17,33 @@ def _results(done: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list(done["results"]) if "results" in done else [done]
 
 
+def _failure(peer: str, why: str) -> dict[str, str]:
+    return {"peer": peer, "why": why, "told": f"{peer}: {why}" if peer else why}
+
+
 def failures(done: Mapping[str, Any], by: str = "") -> list[dict[str, str]]:
-    """What failed in a loop over partners' names, or over rows that have the name (or names) under a key."""
+    """What failed in a loop over partners' names, or over rows that have the name under a key."""
     found = []
     for result in _results(done):
-        if not result.get("failed"):
-            continue
-        item = result.get("item", "")
-        peers = item[by] if by and isinstance(item, Mapping) else item
-        reasons = result.get("failed_connections") or {}
-        for peer in [peers] if isinstance(peers, str) else peers:
-            if result.get("crossed") is not None and peer not in reasons:
-                continue
-            why = str(reasons.get(peer) or result.get("msg", ""))
-            found.append({"peer": peer, "why": why, "told": f"{peer}: {why}" if peer else why})
+        if result.get("failed"):
+            item = result.get("item", "")
+            found.append(_failure(item[by] if by and isinstance(item, Mapping) else item, str(result.get("msg", ""))))
+    return found
+
+
+def not_crossed(done: Mapping[str, Any], probes: list[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Which markers did not cross over which connections; over none of those to be probed, if the probe did not get that far."""
+    if "channels" not in done:
+        peers = dict.fromkeys(peer for probe in probes for peer in probe["connections"])
+        return [{**_failure(peer, done["msg"]), "told": done["msg"]} for peer in peers]
+    found = []
+    for row in done["channels"]:
+        found += [
+            _failure(peer, f"{row['team']}:{row['channel']}: {why}") for peer, why in row["failed_connections"].items()
+        ]
+        # Such as a message that is left over, which is told once.
+        peers = [*row["crossed"], *row["failed_connections"]]
+        found += [{**_failure(peer, why), "told": why} for peer in peers for why in row["problems"]]
     return found
 
 
@@ -85,10 +98,10 @@ def let_down(heard: Heard, name: str) -> dict[str, str]:
     return found
 
 
-def crossed(done: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """How many seconds a marker took over each connection."""
-    return [
-        {"team": result["item"]["team"], "channel": result["item"]["channel"], "connection": name, "seconds": seconds}
-        for result in _results(done)
-        for name, seconds in (result.get("crossed") or {}).items()
-    ]
+def crossed(done: Mapping[str, Any]) -> dict[tuple[str, str, str], float]:
+    """How many seconds a marker took over each connection, by team, channel and connection."""
+    return {
+        (row["team"], row["channel"], name): seconds
+        for row in done.get("channels", ())
+        for name, seconds in row["crossed"].items()
+    }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Iterable, Mapping
 
 from ansible_collections.fieldops.mattermost.plugins.plugin_utils import link_results
-from ansible_collections.fieldops.mattermost.plugins.plugin_utils.link_steps import by_name, read_invitations
+from ansible_collections.fieldops.mattermost.plugins.plugin_utils.link_steps import by_name, home_id, read_invitations
 
 Row = dict  # a connection, as the module secure_connection_info tells it
 PREFIX = "mattermost_federation_"
@@ -37,28 +37,44 @@ def _given(part: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
 def server_problems(part: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
     """What stands in the way: in the role's variables, in the play, and on the server as `facts` has heard it."""
     problems = _given(part, facts)
+    present = _present(part)
     if not facts["ready"]:
         return problems
-    if facts["refused"]:
+    if present and facts["refused"]:
         return [*problems, facts["refused"]]
-    if not facts["enabled"]:
+    if present and not facts["enabled"]:
         return [*problems, _not_enabled(facts["licensed"])]
-    site_url = facts["server"]["site_url"].rstrip("/")
-    if site_url.lower() != part["site_url"].lower():
+    site_url = facts["server"].get("site_url", "").rstrip("/")
+    if present and site_url.lower() != part["site_url"].lower():
         problems.append(
             f"The server says that its site address is {site_url or 'none'}, but the table says {part['site_url']}. Partners meet it at the "
             "first: set ServiceSettings.SiteURL, or correct the table."
         )
-    if facts["restricted"]:
+    if present and facts["restricted"]:
         problems.append(
             "TeamSettings.RestrictCreationToDomains is set. The accounts by which the partners' people appear have made-up addresses, so "
             "the server could not create them and their posts would be lost; empty the setting."
         )
-    present = [connection for connection in part["connections"] if connection["state"] == "present"]
-    problems += _elsewhere(present, facts["seen"])
+    problems += _elsewhere(part, facts["seen"])
     channels = {(row["team"], row["name"]): row for row in facts["channels"]}
     problems += _homed(part, channels, facts["seen"])
     return problems + _taken(part, channels, facts) + _passwords(present, facts)
+
+
+def _present(part: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The connections that are to stand. Where there are none, a server that is not fit for any must not stop the others."""
+    return [connection for connection in part["connections"] if connection["state"] == "present"]
+
+
+def left_behind(part: Mapping[str, Any], facts: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What a server keeps of links that all end, because it can no longer take them down; as failures, by partner."""
+    if _present(part) or not facts["ready"] or facts["enabled"]:
+        return []
+    why = (
+        f"{_not_enabled(facts['licensed'])} Until then {part['name']} keeps what it has of its links, which is of no use to it: the others "
+        "take down their sides. Or take its row out of the table when they have done so."
+    )
+    return [{"peer": connection["peer"], "why": why, "told": why} for connection in part["connections"]]
 
 
 def _not_enabled(licensed: bool | None) -> str:
@@ -70,21 +86,34 @@ def _not_enabled(licensed: bool | None) -> str:
     )
 
 
-def _elsewhere(present: list[Mapping[str, Any]], seen: list[Row]) -> list[str]:
+def _other_sites(part: Mapping[str, Any], seen: list[Row]) -> dict[str, tuple[str, str]]:
+    """Where connections lead that are confirmed with another server than the table says, and where they should."""
     rows = by_name(seen)
-    problems = []
-    for connection in present:
-        row = rows.get(connection["peer"])
-        if (
-            row
-            and row["state"] == "confirmed"
-            and row["site_url"].rstrip("/").lower() != connection["site_url"].lower()
-        ):
-            problems.append(
-                f"The connection {connection['peer']} leads to {row['site_url']}, but the table says {connection['site_url']}. Where a "
-                "server was replaced, run once with this partner's state absent, then again."
-            )
-    return problems
+    wanted = {connection["peer"]: connection["site_url"] for connection in _present(part) if connection["peer"] in rows}
+    return {
+        peer: (rows[peer]["site_url"], site_url)
+        for peer, site_url in wanted.items()
+        if rows[peer]["state"] == "confirmed" and rows[peer]["site_url"].rstrip("/").lower() != site_url.lower()
+    }
+
+
+def _elsewhere(part: Mapping[str, Any], seen: list[Row]) -> list[str]:
+    return [
+        f"The connection {peer} leads to {there}, but the table says {wanted}. Where a server was replaced, run once with this partner's "
+        "state absent, then again."
+        for peer, (there, wanted) in _other_sites(part, seen).items()
+    ]
+
+
+def taken(part: Mapping[str, Any], seen: list[Row], issued: list[str]) -> list[dict[str, str]]:
+    """Invitations of this run that another server than the one that was meant has accepted; as failures, by partner."""
+    sentences = {
+        peer: f"The invitation to {peer} was accepted by {there}, not by {wanted}. The connection was removed again, and that server still "
+        "has its side. Correct the site_url in the table if it is the right one."
+        for peer, (there, wanted) in _other_sites(part, seen).items()
+        if peer in issued
+    }
+    return [{"peer": peer, "why": why, "told": f"{peer}: {why}"} for peer, why in sentences.items()]
 
 
 def _homed(part: Mapping[str, Any], channels: Mapping[tuple[str, str], Any], seen: list[Row]) -> list[str]:
@@ -126,10 +155,10 @@ def _taken(part: Mapping[str, Any], channels: Mapping[tuple[str, str], Any], fac
         row = channels.get((arrival["team"], arrival["name"]))
         if arrival["state"] == "absent" or row is None or row["id"] in shared:
             continue
-        home_id = _home_id(arrival, facts["heard"].get(arrival["home"]))
+        there = home_id(arrival["home_team"], arrival["name"], facts["heard"].get(arrival["home"]))
         # Over a connection that stands, a channel that was here before is taken back; over a new one it never is.
         stands = arrival["home"] in standing
-        if stands and home_id in (None, row["id"]):
+        if stands and there in (None, row["id"]):
             continue
         state = "" if row["active"] else "archived "
         problems.append(
@@ -138,14 +167,6 @@ def _taken(part: Mapping[str, Any], channels: Mapping[tuple[str, str], Any], fac
             f"delete {arrival['team']}:{arrival['name']}), or give the channel of {arrival['home']} another name."
         )
     return problems
-
-
-def _home_id(arrival: Mapping[str, Any], heard: Mapping[str, Any] | None) -> str | None:
-    """The identifier of a channel at its home, where that is in the same play and has it."""
-    address = (arrival["home_team"], arrival["name"])
-    return next(
-        (row["id"] for row in (heard or {"channels": ()})["channels"] if (row["team"], row["name"]) == address), None
-    )
 
 
 def _passwords(present: list[Mapping[str, Any]], facts: Mapping[str, Any]) -> list[str]:
@@ -167,7 +188,8 @@ def status(part: Mapping[str, Any], seen: list[Row], notes: Mapping[str, Any]) -
     rows = by_name(seen)
     connections = [_side(part, connection, rows.get(connection["peer"]), notes) for connection in part["connections"]]
     names = {connection["peer"] for connection in part["connections"]}
-    known = {("", channel["name"]) for channel in part["channels"]} | {
+    # As in _key: where a channel arrived, the table may name another team today.
+    known = {(row["team"], row["name"]) for row in part["channels"]} | {
         (row["home"], row["name"]) for row in part["arrivals"]
     }
     return {
@@ -178,10 +200,11 @@ def status(part: Mapping[str, Any], seen: list[Row], notes: Mapping[str, Any]) -
         # What somebody has set up by hand is told, and left alone.
         "unlisted_connections": [name for name in rows if name not in names],
         "unlisted_channels": [
-            f"{one['channel']} ({name})"
-            for name in names & set(rows)
+            f"{one['team']}:{one['channel']} ({name})"
+            for name in rows
+            if name in names
             for one in rows[name]["channels"]
-            if ("" if one["home"] else name, one["channel"]) not in known
+            if (one["team"] if one["home"] else name, one["channel"]) not in known
         ],
     }
 
@@ -190,13 +213,10 @@ def _side(
     part: Mapping[str, Any], connection: Mapping[str, Any], row: Row | None, notes: Mapping[str, Any]
 ) -> dict[str, Any]:
     peer, wanted = connection["peer"], connection["state"]
-    crossed = {
-        (one["team"], one["channel"]): one["seconds"]
-        for one in link_results.crossed(notes["probed"])
-        if one["connection"] == peer
-    }
+    crossed = link_results.crossed(notes["probed"])
     channels = [
         {
+            "id": one["channel_id"],
             "name": one["channel"],
             "team": one["team"],
             "home": part["name"] if one["home"] else peer,
@@ -204,7 +224,7 @@ def _side(
             "confirmed": one["confirmed"],
             "create_at": one["create_at"],
             "last_post_at": one["last_post_at"],
-            "crossed": crossed.get((one["team"], one["channel"])),
+            "crossed": crossed.get((one["team"], one["channel"], peer)),
             "from": part["name"],
         }
         for one in (row["channels"] if row else ())
@@ -229,7 +249,11 @@ def _failed(peer: str, notes: Mapping[str, Any]) -> list[str]:
 
 
 def _leftovers(peer: str, row: Row | None, notes: Mapping[str, Any]) -> list[str]:
-    return _failed(peer, notes) or ([f"The connection to {peer} is still there."] if row else [])
+    """Why a link that ends is not gone: on this side, or as far as it is known on the other one."""
+    reasons = _failed(peer, notes) or ([f"The connection to {peer} is still there."] if row else [])
+    if peer in notes["waiting"]:
+        reasons.append(f"{peer} may still have its side. {notes['waiting'][peer]}")
+    return reasons
 
 
 def _reasons(part: Mapping[str, Any], peer: str, row: Row | None, notes: Mapping[str, Any]) -> list[str]:
@@ -244,13 +268,13 @@ def _reasons(part: Mapping[str, Any], peer: str, row: Row | None, notes: Mapping
 
 
 def _missing(part: Mapping[str, Any], peer: str, row: Row) -> list[str]:
-    here = {one["channel"] for one in row["channels"] if one["home"]}
+    here = {(one["team"], one["channel"]) for one in row["channels"] if one["home"]}
     arrived = {one["channel"] for one in row["channels"] if not one["home"]}
     missing: Iterable[str] = (
         channel["name"]
         for channel in part["channels"]
         for share in channel["shares"]
-        if share["peer"] == peer and share["state"] == "present" and channel["name"] not in here
+        if share["peer"] == peer and share["state"] == "present" and (channel["team"], channel["name"]) not in here
     )
     reasons = [f"{name} is not shared with {peer} yet." for name in missing]
     return reasons + [

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any, Iterable, Mapping
 
+from ansible_collections.fieldops.mattermost.plugins.plugin_utils.links import read_table
+
 FORMAT = "fieldops.mattermost invitation 1"
 HOUR = 3600 * 1000
 
@@ -44,8 +46,14 @@ def read_invitations(files: Mapping[str, str]) -> tuple[dict[tuple[str, str], di
 
 
 def invitation_file(inviter: str, accepter: str) -> str:
-    """The name of the file that an invitation travels in."""
-    return f"{inviter}-to-{accepter}.invitation.json"
+    """The name of the file that an invitation travels in; no partner's name has a plus sign, so that it can mean one pair only."""
+    return f"{inviter}+to+{accepter}.invitation.json"
+
+
+def home_id(team: str, name: str, heard: Mapping[str, Any] | None) -> str | None:
+    """The identifier of a channel at its home, where that is in the same play and has it; it is the same everywhere."""
+    channels = (heard or {"channels": ()})["channels"]
+    return next((row["id"] for row in channels if (row["team"], row["name"]) == (team, name)), None)
 
 
 class Steps:
@@ -56,16 +64,16 @@ class Steps:
         self.name: str = part["name"]
         self.rows = by_name(seen)
         self.files, _problems = read_invitations(given["files"])
-        self.channels = {(row["home"], row["name"]) for row in given["channels"]}
+        self.table = read_table(given["table"])
         kinds = ("close", "leave", "issue", "accept", "issue_file", "accept_file", "adjust", "used_files", "wait")
-        self.result: dict[str, Any] = {kind: [] for kind in kinds}
-        self.result["waiting"] = {}
+        self.result: dict[str, Any] = {kind: [] for kind in (*kinds, "archive", "unshare")}
+        self.result.update(waiting={}, invitations={})
 
     def decide(self) -> dict[str, Any]:
         """All steps; what is in none of them is as it should be."""
         peers = {connection["peer"] for connection in self.part["connections"]}
         # Partners of the same table who are not linked (any more).
-        for name in self.given["partners"]:
+        for name in self.table.partners:
             if name != self.name and name not in peers:
                 self._gone(name)
         for connection in self.part["connections"]:
@@ -75,7 +83,8 @@ class Steps:
                 self._together(connection, self.given["heard"][connection["peer"]])
             else:
                 self._apart(connection)
-        self.result["unshare"] = self._unshare() + self._left_over()
+        self._unshare()
+        self._left_over()
         return self.result
 
     def _gone(self, peer: str) -> None:
@@ -163,36 +172,51 @@ class Steps:
             )
         else:
             self.result["accept_file"].append(peer)
+            self.result["invitations"][peer] = invitation_file(peer, self.name)
             self.result["wait"].append(peer)
 
-    def _unshare(self) -> list[dict[str, Any]]:
+    def _unshare(self) -> None:
         """What not to share any more: all over connections that end, and elsewhere what the table does not have."""
         ending = set(self.result["close"])
-        found = []
         for name, row in self.rows.items():
             wanted = _wanted(self.part, name)
             for one in row["channels"]:
                 if not (one["team"] and one["channel"]):
                     continue  # a direct message, or deleted for good: no one can end it alone, and it goes with the connection
-                home = self.name if one["home"] else name
-                stray = (home, one["channel"]) in self.channels and _key(one) not in wanted
+                stray = _key(one) not in wanted and self._is_in_the_table(one, name)
                 if name in ending or (stray and row["state"] == "confirmed"):
                     departs = not one["home"] and (stray or name in self.result["leave"])
-                    found.append({**_address(one, name), "departs": departs})
-        return found
+                    if departs and self.given["archive"]:
+                        self.result["archive"].append(_address(one, name))
+                    self.result["unshare"].append(_address(one, name))
 
-    def _left_over(self) -> list[dict[str, Any]]:
-        """Channels that are to be shared no more, and are still marked as shared, though no connection has them."""
+    def _is_in_the_table(self, one: Mapping[str, Any], peer: str) -> bool:
+        """Whether this is a channel of the table, and not another one of that name, in another team, shared by hand.
+
+        Where a channel arrived, nothing tells its team at home. If that partner is in the same play, its identifier does.
+        """
+        home = self.name if one["home"] else peer
+        rows = [row for row in self.table.channels if (row.home, row.name) == (home, one["channel"])]
+        if one["home"]:
+            return any(row.team == one["team"] for row in rows)
+        heard = self.given["heard"].get(peer)
+        return any(home_id(row.team, row.name, heard) in (None, one["channel_id"]) for row in rows)
+
+    def _left_over(self) -> None:
+        """Channels that are to be shared no more, and are still marked as shared, though no connection has them.
+
+        In an archived one nothing can take the mark away.
+        """
         linked = {one["channel_id"] for row in self.rows.values() for one in row["channels"]}
-        marked = {(row["team"], row["name"]) for row in self.given["here"] if row["shared"] and row["id"] not in linked}
+        here = [row for row in self.given["here"] if row["shared"] and row["active"] and row["id"] not in linked]
+        marked = {(row["team"], row["name"]) for row in here}
         peers = [connection["peer"] for connection in self.part["connections"]]
-        homed = [(row, row["shares"], (peers or [""])[0], False) for row in self.part["channels"]]
-        arrived = [(row, [row], row["home"], True) for row in self.part["arrivals"]]
-        return [
-            {"team": row["team"], "channel": row["name"], "connection": connection, "departs": departs}
-            for row, uses, connection, departs in homed + arrived
-            if (row["team"], row["name"]) in marked and all(use["state"] == "absent" for use in uses)
-        ]
+        homed = [(row, row["shares"], (peers or [""])[0], "unshare") for row in self.part["channels"]]
+        departs = "archive" if self.given["archive"] else "unshare"
+        arrived = [(row, [row], row["home"], departs) for row in self.part["arrivals"]]
+        for row, uses, connection, kind in homed + arrived:
+            if (row["team"], row["name"]) in marked and all(use["state"] == "absent" for use in uses):
+                self.result[kind].append({"team": row["team"], "channel": row["name"], "connection": connection})
 
 
 def _key(one: Mapping[str, Any]) -> tuple[bool, str]:

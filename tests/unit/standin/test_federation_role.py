@@ -157,7 +157,7 @@ def test_each_operator_for_his_own_side(operators: Operators, tmp_path: Path) ->
     alpha["mattermost_federation_passwords"] = {"bravo": PASSWORD}
     bravo: dict[str, Any] = {"on": "bravo", "mattermost_federation_exchange_dir": str(here)}
     bravo["mattermost_federation_passwords"] = {"alpha": PASSWORD}
-    name = "alpha-to-bravo.invitation.json"
+    name = "alpha+to+bravo.invitation.json"
 
     early = operators.run(**bravo).well()
     assert f"Waiting for the invitation of alpha: put it at {here}/{name}." in early

@@ -12,6 +12,7 @@ from launcher import Server
 
 Run = Callable[..., "dict[str, Any]"]
 PASSWORD = "between-the-two-2026"
+JOINT = [{"team": "ops", "channel": "joint"}]
 
 
 class Site:
@@ -100,7 +101,7 @@ def test_a_connection_and_what_goes_over_it(alpha: Site, bravo: Site) -> None:
     assert arrived["shared_channel"]["channel_id"] == channel_id
 
     for here, there in ((alpha, "bravo"), (bravo, "alpha")):
-        probed = here.run("shared_channel_probe", team="ops", channel="joint", wait_timeout=30)
+        (probed,) = here.run("shared_channel_probe", channels=JOINT, wait_timeout=30)["channels"]
         assert list(probed["crossed"]) == [there] and probed["failed_connections"] == {}
         assert probed["marker"] not in here.posts(channel_id)
     message = {"channel_id": channel_id, "message": "Good morning, bravo"}
@@ -124,9 +125,10 @@ def test_a_partner_that_is_away(alpha: Site, bravo: Site) -> None:
     alpha.channel("joint")
     alpha.share("joint", "bravo")
     bravo.target.stop()
-    args = {"team": "ops", "channel": "joint", "wait_timeout": 3}
+    args = {"channels": JOINT, "wait_timeout": 3}
     probed = alpha.try_to("shared_channel_probe", **args)
-    assert probed["failed"] and list(probed["failed_connections"]) == ["bravo"] and probed["crossed"] == {}
+    (found,) = probed["channels"]
+    assert probed["failed"] and list(found["failed_connections"]) == ["bravo"] and found["crossed"] == {}
     bravo.target.start()
     until(lambda: not alpha.try_to("shared_channel_probe", **args).get("failed"))
 

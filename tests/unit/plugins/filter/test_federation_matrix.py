@@ -27,6 +27,7 @@ def side(peer: str, **changes: Any) -> dict[str, Any]:
 
 def shown(home: str, **changes: Any) -> dict[str, Any]:
     return {
+        "id": f"id-{home}",
         "name": "joint-ops",
         "home": home,
         "read_only": False,
@@ -81,6 +82,11 @@ class TestMatrix:
                 "why": [],
             }
         ]
+
+    def test_two_channels_of_one_name_are_two(self) -> None:
+        channels = [shown("alpha"), shown("alpha", id="another", read_only=True)]
+        (row,) = federation_matrix([{"name": "alpha", "connections": [side("bravo", channels=channels)]}])
+        assert [one["read_only"] for one in row["channels"]] == [False, True]
 
     def test_one_side_and_why_not(self) -> None:
         sides = [

@@ -17,13 +17,16 @@ from ansible_collections.fieldops.mattermost.plugins.filter.federation_server im
     federation_hosts,
     federation_invitation_files,
     federation_issued,
+    federation_left_behind,
     federation_let_down,
+    federation_not_crossed,
     federation_probes,
     federation_received,
     federation_server_problems,
     federation_shares,
     federation_status,
     federation_steps,
+    federation_taken,
 )
 
 HOUR = 3600 * 1000
@@ -94,8 +97,8 @@ def context(given: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {
         "heard": {},
         "here": [],
-        "partners": [partner["name"] for partner in given["partners"]],
-        "channels": given["channels"],
+        "table": given,
+        "archive": False,
         "exchange_dir": "",
         "files": {},
         "renew": [],
@@ -108,7 +111,7 @@ def steps(seen: list[Any], *, name: str = "alpha", given: Any = None, **changes:
     """Only the steps that there are."""
     given = given or table()
     found = federation_steps(federation_part(given, name), seen, context(given, **changes))
-    return {kind: value for kind, value in found.items() if value}
+    return {kind: value for kind, value in found.items() if value and kind != "invitations"}
 
 
 def invitation(inviter: str = "alpha", accepter: str = "bravo", **changes: Any) -> dict[str, str]:
@@ -122,7 +125,7 @@ def invitation(inviter: str = "alpha", accepter: str = "bravo", **changes: Any) 
         "invitation": "AAAA",
         **changes,
     }
-    return {f"/exchange/{inviter}-to-{accepter}.invitation.json": json.dumps(content)}
+    return {f"/exchange/{inviter}+to+{accepter}.invitation.json": json.dumps(content)}
 
 
 def heard(*seen: Any, channels: Any = ()) -> dict[str, Any]:
@@ -173,7 +176,7 @@ class TestApart:
 
     def test_inviting(self) -> None:
         why = {
-            "bravo": "bravo has not accepted the invitation yet: bring /exchange/alpha-to-bravo.invitation.json there, and tell the "
+            "bravo": "bravo has not accepted the invitation yet: bring /exchange/alpha+to+bravo.invitation.json there, and tell the "
             "password by another way."
         }
         issue = {"issue_file": ["bravo"], "waiting": why}
@@ -188,21 +191,21 @@ class TestApart:
         assert steps([pending()], files=invitation(), renew=["bravo"], **place) == {**issue, "close": ["bravo"]}
         assert steps([], renew=["bravo"], **place) == issue
         assert steps([row()], renew=["bravo"], files=invitation(), **place) == {
-            "used_files": ["alpha-to-bravo.invitation.json"]
+            "used_files": ["alpha+to+bravo.invitation.json"]
         }
 
     @pytest.mark.parametrize(
         ("files", "why"),
         [
-            ({}, "Waiting for the invitation of alpha: put it at /exchange/alpha-to-bravo.invitation.json."),
+            ({}, "Waiting for the invitation of alpha: put it at /exchange/alpha+to+bravo.invitation.json."),
             (
                 invitation(expires=NOW),
                 "The invitation of alpha has expired: ask alpha to run the role again, and put the new file at "
-                "/exchange/alpha-to-bravo.invitation.json.",
+                "/exchange/alpha+to+bravo.invitation.json.",
             ),
             (
                 invitation(site_url="https://evil.example"),
-                "/exchange/alpha-to-bravo.invitation.json invites to https://evil.example, but the table says that alpha is at "
+                "/exchange/alpha+to+bravo.invitation.json invites to https://evil.example, but the table says that alpha is at "
                 "https://chat.alpha.example; agree on one, and ask for a new invitation.",
             ),
         ],
@@ -215,26 +218,30 @@ class TestApart:
         place: dict[str, Any] = {"name": "bravo", "files": invitation(), "exchange_dir": "/exchange"}
         assert steps([], **place) == accept
         assert steps([pending("alpha")], **place) == accept
-        assert steps([row("alpha")], **place) == {"used_files": ["alpha-to-bravo.invitation.json"]}
+        given = context(table(), files=invitation(), exchange_dir="/exchange")
+        assert federation_steps(part("bravo"), [], given)["invitations"] == {"alpha": "alpha+to+bravo.invitation.json"}
+        assert steps([row("alpha")], **place) == {"used_files": ["alpha+to+bravo.invitation.json"]}
+
+
+ENDS = [
+    {"team": "operations", "channel": "joint-ops", "connection": "bravo"},
+    {"team": "operations", "channel": "bulletins", "connection": "bravo"},
+]
 
 
 class TestTakeDown:
     @pytest.mark.parametrize("peer", [{}, {"bravo": None}, {"bravo": {"seen": [], "channels": []}}])
-    def test_a_partner_leaves_whether_it_can_be_reached_or_not(self, peer: Any) -> None:
-        found = steps([row("bravo", JOINT, ARRIVED, online=False)], given=table(bravo="absent"), heard=peer)
-        assert found == {
-            "close": ["bravo"],
-            "leave": ["bravo"],
-            "unshare": [
-                {"team": "operations", "channel": "joint-ops", "connection": "bravo", "departs": False},
-                {"team": "operations", "channel": "bulletins", "connection": "bravo", "departs": True},
-            ],
-        }
+    @pytest.mark.parametrize("archive", [False, True])
+    def test_a_partner_leaves_whether_it_can_be_reached_or_not(self, peer: Any, archive: bool) -> None:
+        seen = [row("bravo", JOINT, ARRIVED, online=False)]
+        found = steps(seen, given=table(bravo="absent"), heard=peer, archive=archive)
+        departs = {"archive": ENDS[1:]} if archive else {}
+        assert found == {"close": ["bravo"], "leave": ["bravo"], "unshare": ENDS, **departs}
         assert steps([], given=table(bravo="absent"), heard=peer) == {}
 
     def test_the_one_who_leaves(self) -> None:
         found = steps([pending("alpha")], name="bravo", given=table(bravo="absent"), files=invitation())
-        assert found == {"close": ["alpha"], "leave": ["alpha"], "used_files": ["alpha-to-bravo.invitation.json"]}
+        assert found == {"close": ["alpha"], "leave": ["alpha"], "used_files": ["alpha+to+bravo.invitation.json"]}
 
     def test_partners_who_are_not_linked_any_more(self) -> None:
         given = table()
@@ -244,24 +251,33 @@ class TestTakeDown:
     def test_a_channel_ends(self) -> None:
         ended = table(channels=[{**channel, "state": "absent"} for channel in CHANNELS])
         both = [row("bravo", JOINT, ARRIVED)]
-        assert steps(both, given=ended) == {
-            "unshare": [
-                {"team": "operations", "channel": "joint-ops", "connection": "bravo", "departs": False},
-                {"team": "operations", "channel": "bulletins", "connection": "bravo", "departs": True},
-            ]
-        }
+        assert steps(both, given=ended) == {"unshare": ENDS}
+        assert steps(both, given=ended, archive=True) == {"unshare": ENDS, "archive": ENDS[1:]}
         assert steps([row("bravo", link("by-hand", "operations"))], given=ended) == {}
+
+    def test_a_channel_of_that_name_in_another_team_is_not_the_tables(self) -> None:
+        """Here its team tells; where it arrived, its identifier does when its home is in the play."""
+        ended = table(channels=[{**channel, "state": "absent"} for channel in CHANNELS])
+        assert steps([row("bravo", link("joint-ops", "board"))]) == {}
+        assert steps([row("bravo", link("joint-ops", "board"))], given=ended) == {}
+        arrived = [row("bravo", ARRIVED)]
+        here = known("bulletins", team="coalition")
+        for channel_id, found in (("id-bulletins", {"unshare": ENDS[1:]}), ("another", {})):
+            there = heard(row("alpha", id="id-bravo"), channels=[{**here, "id": channel_id}])
+            assert steps(arrived, given=ended, heard={"bravo": there}) == found
+        elsewhere = table(channels=[{**CHANNELS[0], "team": "board"}])
+        assert steps([row("bravo", JOINT)], given=elsewhere) == {}
+        assert steps([row("bravo", link("joint-ops", "board"))], given=elsewhere) == {}
 
     def test_what_an_earlier_end_left_marked_as_shared(self) -> None:
         here = [known(shared=True), known("bulletins", shared=True), known("by-hand", shared=True)]
-        left = {
-            "unshare": [
-                {"team": "operations", "channel": "joint-ops", "connection": "bravo", "departs": False},
-                {"team": "operations", "channel": "bulletins", "connection": "bravo", "departs": True},
-            ]
-        }
-        assert steps([], given=table(bravo="absent"), here=here) == left
-        assert steps([], given=table(bravo="absent"), here=[known()]) == {}
+        gone = table(bravo="absent")
+        assert steps([], given=gone, here=here) == {"unshare": ENDS}
+        # Nothing takes the mark away in an archived channel, so that nothing is foreseen that does not come.
+        assert steps([], given=gone, here=here, archive=True) == {"unshare": ENDS[:1], "archive": ENDS[1:]}
+        archived = [{**row, "active": False} for row in here]
+        assert steps([], given=gone, here=archived) == steps([], given=gone, here=archived, archive=True) == {}
+        assert steps([], given=gone, here=[known()]) == {}
         assert "unshare" not in steps([], here=here)
 
     def test_what_has_no_name_goes_with_the_connection(self) -> None:
@@ -269,8 +285,8 @@ class TestTakeDown:
         assert [one["channel"] for one in found["unshare"]] == ["joint-ops"]
 
     def test_a_half_that_begins_anew_keeps_its_channels(self) -> None:
-        found = steps([row("bravo", JOINT, ARRIVED)], heard={"bravo": heard()})
-        assert [one["departs"] for one in found["unshare"]] == [False, False]
+        found = steps([row("bravo", JOINT, ARRIVED)], heard={"bravo": heard()}, archive=True)
+        assert found["unshare"] == ENDS and "archive" not in found
 
 
 class TestChannels:
@@ -288,6 +304,17 @@ class TestChannels:
         """Somebody else may have accepted the invitation since the role looked first."""
         assert federation_shares(part(), [row(site_url="https://chat.mallory.example")]) == []
         assert federation_shares(part(), [row(site_url="https://Chat.bravo.example/")]) != []
+
+    def test_invitations_that_another_server_accepted(self) -> None:
+        """In this run: what led elsewhere before is for the operator to judge."""
+        mallory = [row(site_url="https://chat.mallory.example")]
+        (found,) = federation_taken(part(), mallory, ["bravo"])
+        assert found["told"] == f"bravo: {found['why']}" and found["why"].startswith(
+            "The invitation to bravo was accepted by https://chat.mallory.example, not by https://chat.bravo.example. The connection was "
+            "removed again"
+        )
+        assert federation_taken(part(), mallory, []) == federation_taken(part(), [row()], ["bravo"]) == []
+        assert federation_taken(part(), [pending()], ["bravo"]) == []
 
     def test_probes(self) -> None:
         both = [row("bravo", JOINT, ARRIVED, link("by-hand", "operations"))]
@@ -433,17 +460,17 @@ class TestProblems:
                 "a1, a2 all act for alpha; run the role on one server of each partner.",
             ),
             (
-                {"files": {"/exchange/alpha-to-bravo.invitation.json": "{}"}},
-                "/exchange/alpha-to-bravo.invitation.json is no invitation of this collection, or it is damaged; have it sent again.",
+                {"files": {"/exchange/alpha+to+bravo.invitation.json": "{}"}},
+                "/exchange/alpha+to+bravo.invitation.json is no invitation of this collection, or it is damaged; have it sent again.",
             ),
             (
                 {"files": invitation(expires="soon")},
-                "/exchange/alpha-to-bravo.invitation.json is no invitation of this collection, or it is damaged; have it sent again.",
+                "/exchange/alpha+to+bravo.invitation.json is no invitation of this collection, or it is damaged; have it sent again.",
             ),
             (
-                {"files": {"/exchange/zulu-to-alpha.invitation.json": next(iter(invitation().values()))}},
-                "/exchange/zulu-to-alpha.invitation.json holds the invitation of alpha to bravo; give it the name "
-                "alpha-to-bravo.invitation.json.",
+                {"files": {"/exchange/zulu+to+alpha.invitation.json": next(iter(invitation().values()))}},
+                "/exchange/zulu+to+alpha.invitation.json holds the invitation of alpha to bravo; give it the name "
+                "alpha+to+bravo.invitation.json.",
             ),
         ],
     )
@@ -453,6 +480,37 @@ class TestProblems:
     def test_all_at_once(self) -> None:
         wrong = facts(restricted=True, renew=["zulu"], server={"site_url": BRAVO}, channels=[known(default=True)])
         assert len(federation_server_problems(part(), wrong)) == 4
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"enabled": False, "licensed": False},
+            {"server": {"site_url": "https://moved.example"}},
+            {"restricted": True},
+            {"refused": "The token is wrong.", "enabled": False, "server": {}},
+        ],
+    )
+    def test_a_server_that_only_leaves_stops_nobody(self, changes: dict[str, Any]) -> None:
+        """The same that stops all where a link is to stand."""
+        for leaving in (part("bravo", bravo="absent"), part("bravo", alpha="absent")):
+            assert federation_server_problems(leaving, facts(**{"server": {"site_url": BRAVO}, **changes})) == []
+        assert federation_server_problems(part("bravo"), facts(**changes)) != []
+
+    def test_what_a_server_that_leaves_keeps(self) -> None:
+        lapsed = facts(enabled=False, licensed=False)
+        (kept,) = federation_left_behind(part("bravo", bravo="absent"), lapsed)
+        assert (kept["peer"], kept["told"]) == ("alpha", kept["why"])
+        assert kept["why"] == (
+            "The server has no licence, and connected workspaces need one: Enterprise or higher. Install it, and restart the server. Until "
+            "then bravo keeps what it has of its links, which is of no use to it: the others take down their sides. Or take its row out of "
+            "the table when they have done so."
+        )
+        for given, known_facts in (
+            (part("bravo"), lapsed),
+            (part("bravo", bravo="absent"), facts()),
+            (part("bravo", bravo="absent"), facts(enabled=False, ready=False)),
+        ):
+            assert federation_left_behind(given, known_facts) == []
 
     def test_a_server_that_is_not_ready_is_judged_later(self) -> None:
         assert federation_server_problems(part(), facts(ready=False, enabled=False, server={})) == []
@@ -477,10 +535,8 @@ def notes(**changes: Any) -> dict[str, Any]:
 
 
 def probed(**changes: Any) -> dict[str, Any]:
-    item = {"team": "operations", "channel": "joint-ops", "connections": ["bravo"]}
-    return {
-        "results": [{"item": item, "crossed": {"bravo": 2.5}, "failed_connections": {}, "failed": False, **changes}]
-    }
+    found = {"crossed": {"bravo": 2.5}, "failed_connections": {}, "problems": []}
+    return {"channels": [{"team": "operations", "channel": "joint-ops", "marker": "m", **found, **changes}]}
 
 
 class TestStatus:
@@ -549,6 +605,11 @@ class TestStatus:
         side = status["connections"][0]
         assert (side["state"], side["healthy"], side["reasons"], status["healthy"]) == (state, False, reasons, False)
 
+    def test_the_other_side_of_a_link_that_is_gone(self) -> None:
+        said = notes(waiting={"bravo": "bravo failed above in this play."})
+        side = federation_status(part(bravo="absent"), [], said)["connections"][0]
+        assert side["reasons"] == ["bravo may still have its side. bravo failed above in this play."]
+
     def test_a_link_that_is_gone(self) -> None:
         gone = federation_status(part(bravo="absent"), [], notes())
         assert (gone["connections"][0]["state"], gone["connections"][0]["reasons"], gone["healthy"]) == (
@@ -563,9 +624,11 @@ class TestStatus:
 
     def test_what_somebody_set_up_by_hand(self) -> None:
         status = federation_status(
-            part(), [row("bravo", JOINT, ARRIVED, link("by-hand", "operations")), row("zulu")], notes()
+            part(), [row("bravo", JOINT, ARRIVED, link("joint-ops", "board")), row("zulu")], notes()
         )
-        assert (status["unlisted_connections"], status["unlisted_channels"]) == (["zulu"], ["by-hand (bravo)"])
+        assert (status["unlisted_connections"], status["unlisted_channels"]) == (["zulu"], ["board:joint-ops (bravo)"])
+        only = federation_status(part(), [row("bravo", link("joint-ops", "board"), ARRIVED)], notes())
+        assert only["connections"][0]["reasons"] == ["joint-ops is not shared with bravo yet."]
 
 
 class TestPlay:
@@ -595,7 +658,7 @@ class TestPlay:
         done = {"results": [{"item": "bravo", "invitation": "AAAA", "secure_connection": pending()}, {"item": "x"}]}
         (one,) = federation_invitation_files(done, part())
         assert one == {
-            "file": "alpha-to-bravo.invitation.json",
+            "file": "alpha+to+bravo.invitation.json",
             "content": json.loads(next(iter(invitation().values()))),
         }
 
@@ -617,13 +680,17 @@ class TestPlay:
         assert federation_failures({"results": []}) == []
 
     def test_markers_that_did_not_cross(self) -> None:
-        item = {"team": "ops", "channel": "joint-ops", "connections": ["bravo", "charlie"]}
-        some = probed(item=item, failed=True, failed_connections={"charlie": "It is away."}, msg="It does not cross.")
-        assert federation_failures(some, "connections") == [
-            {"peer": "charlie", "why": "It is away.", "told": "charlie: It is away."}
+        probes = [{"team": "operations", "channel": "joint-ops", "connections": ["bravo", "charlie"]}]
+        some = probed(failed_connections={"charlie": "It is away."})
+        why = "operations:joint-ops: It is away."
+        assert federation_not_crossed(some, probes) == [{"peer": "charlie", "why": why, "told": f"charlie: {why}"}]
+        left = federation_not_crossed(probed(problems=["A message is left."]), probes)
+        assert left == [{"peer": "bravo", "why": "A message is left.", "told": "A message is left."}]
+        none = federation_not_crossed({"failed": True, "msg": "Nobody answers."}, probes * 2)
+        assert [(one["peer"], one["told"]) for one in none] == [
+            ("bravo", "Nobody answers."),
+            ("charlie", "Nobody answers."),
         ]
-        none = probed(item=item, failed=True, crossed=None, failed_connections=None, msg="No such channel.")
-        assert [one["why"] for one in federation_failures(none, "connections")] == ["No such channel."] * 2
 
     def test_who_let_this_one_down(self) -> None:
         noted = {
@@ -638,4 +705,4 @@ class TestPlay:
 
 
 def test_every_filter_is_described() -> None:
-    assert len(FilterModule().filters()) == 13
+    assert len(FilterModule().filters()) == 16
