@@ -41,7 +41,9 @@ def unpack(packed: str, target: str, *, ending: str, limit: int, what: str) -> N
                     )
                 sink.write(piece)
         os.replace(fresh, target)
-    except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, ValueError) as error:
+    except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+        if getattr(error, "errno", None) is not None:  # the disk, not the data
+            raise
         raise BundleError(f"Cannot decompress {what}: {error}.") from error
     finally:
         fsutil.remove(fresh)
