@@ -66,7 +66,7 @@ options:
 notes:
   - Guests need a licence (Professional or higher) and C(GuestAccountsSettings.Enable). The server deactivates all guests
     when that is switched off.
-  - A new account is deactivated again if the server does not make a guest of it.
+  - A new account is deactivated again if the server does not make a guest of it. If that fails too, the error says both.
 seealso:
   - module: fieldops.mattermost.user
   - module: fieldops.mattermost.channel
