@@ -18,13 +18,13 @@ from .errors import BundleError, told_plainly
 from .lock import Lock, compare, stamp, summary
 from .medium import THREADS, Opened, inspect
 from .openpgp import Keyring, SigningKey
-from .publish import apt, files, wheels
+from .publish import apt, files, images, wheels
 from .store import Store
 
 FORMAT = 1
 CURRENT = "current"
 # What each kind of source publishes; a new kind is one more function here.
-PUBLISHERS = (apt.publish, files.publish, wheels.publish)
+PUBLISHERS = (apt.publish, files.publish, images.publish, wheels.publish)
 
 
 @dataclass

@@ -10,7 +10,7 @@ import os
 import ssl
 import time
 from dataclasses import dataclass, field
-from typing import Callable, Iterator, Mapping, Optional, Tuple, TypeVar
+from typing import Any, Callable, Iterator, Mapping, Optional, Tuple, TypeVar
 
 from . import fsutil
 from .access import Keychain
@@ -80,7 +80,7 @@ class Client:
                 return Reply(404, b"", {})
             return Reply(200, fsutil.read_plain(path, limit=limit), {})
         questions = {_QUESTIONS[name]: value for name, value in (known or {}).items() if name in _QUESTIONS}
-        return self._patiently(lambda: self._get(url, questions, limit, missing_ok), url)
+        return self.patiently(lambda: self._get(url, questions, limit, missing_ok), url)
 
     def head(self, url: str) -> Tuple[Optional[int], Mapping[str, str]]:
         """Size, where the server tells it, and validators of a thing without fetching it."""
@@ -89,9 +89,13 @@ class Client:
             with fsutil.open_plain(path) as handle:
                 found = os.fstat(handle.fileno())
             return found.st_size, {"mtime_ns": str(found.st_mtime_ns), "inode": str(found.st_ino)}
-        return self._patiently(lambda: self._head(url), url)
+        return self.patiently(lambda: self._head(url), url)
 
-    def exchange(
+    def exchange(self, method: str, url: str, **more: Any) -> Reply:
+        """Any request, as protocols need them, patiently. Takes what once() takes."""
+        return self.patiently(lambda: self.once(method, url, **more), url)
+
+    def once(
         self,
         method: str,
         url: str,
@@ -101,15 +105,11 @@ class Client:
         limit: int = 4 << 20,
         also: Tuple[int, ...] = (),
     ) -> Reply:
-        """Any request, as protocols need them; what is sent may be sent twice."""
-
-        def once() -> Reply:
-            answer = self.transport.ask(method, url, headers or {}, also=also, body=body)
-            data = self._read_small(answer, url, limit)
-            told = {name.lower(): value for name, value in answer.headers.items()}
-            return Reply(answer.status, data, _validators(answer), told)
-
-        return self._patiently(once, url)
+        """One request of any kind, tried once."""
+        answer = self.transport.ask(method, url, headers or {}, also=also, body=body)
+        data = self._read_small(answer, url, limit)
+        told = {name.lower(): value for name, value in answer.headers.items()}
+        return Reply(answer.status, data, _validators(answer), told)
 
     def download(
         self,
@@ -125,7 +125,7 @@ class Client:
         if local_path(url) is not None or sha256 is None:
             fsutil.remove(part)
         while True:
-            fetched = self._patiently(lambda: self._continue(url, part, size, tell), url)
+            fetched = self.patiently(lambda: self._continue(url, part, size, tell), url)
             if (sha256 is None or fetched.sha256 == sha256) and (size is None or fetched.size == size):
                 return fetched
             fsutil.remove(part)
@@ -189,7 +189,7 @@ class Client:
         length = answer.headers.get("Content-Length", "")
         return (int(length) if length.isdigit() else None), _validators(answer)
 
-    def _patiently(self, once: Callable[[], T], url: str) -> T:
+    def patiently(self, once: Callable[[], T], url: str) -> T:
         """Try again what may work next time, after pauses that double; in the end say why it did not."""
         attempt = 1
         while True:

@@ -8,8 +8,11 @@ import re
 from typing import Dict
 
 from .names import PACKAGE, RPM_PACKAGE, SOURCE_FILE
+from .oci import DIGEST, REFERENCE
 
 # Parts of a repository of the same kind, by what their names look like.
 GROUPED: Dict[str, re.Pattern[str]] = {"apt": PACKAGE, "apt_source": SOURCE_FILE, "rpm": RPM_PACKAGE}
+# What images are made of, by what their names look like: they lie in the depot by their digest.
+IMAGES: Dict[str, re.Pattern[str]] = {"image": REFERENCE, "blob": DIGEST}
 # Single files: the directory of the depot that their destination is relative to.
-PLACED = {"file": "files", "mattermost_release": "files", "plugin": "files", "wheel": "wheels"}
+PLACED = {"file": "files", "mattermost_release": "files", "plugin": "files", "chart": "charts", "wheel": "wheels"}

@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple, Typ
 
 from . import fsutil
 from .errors import BundleError
-from .kinds import GROUPED, PLACED
+from .kinds import GROUPED, IMAGES, PLACED
 from .names import NAME
 
 FORMAT = 1
@@ -211,6 +211,9 @@ class Lock:
 def _fits(item: Item, groups: Set[Tuple[str, str]]) -> bool:
     if item.kind in GROUPED:
         return (item.kind, item.group) in groups and GROUPED[item.kind].fullmatch(item.name) is not None
+    if item.kind in IMAGES:
+        told = item.kind == "image" or item.name == f"sha256:{item.sha256}"
+        return told and IMAGES[item.kind].fullmatch(item.name) is not None
     return item.kind in PLACED and fsutil.is_safe_relative(item.destination)
 
 

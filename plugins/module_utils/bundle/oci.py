@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Sequence, Tuple
 
 from . import fsutil
 from .errors import BundleError
@@ -18,6 +18,7 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIGS = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
 MANIFEST_LIMIT = 4 << 20  # what registries accept at most
 BLOB_LIMIT = 1 << 40
+REF_NAME = "org.opencontainers.image.ref.name"
 
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?\.)*[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?::[0-9]{1,5})?"
@@ -103,6 +104,7 @@ class Descriptor:
     size: int
     platform: str = ""  # of a manifest in an index; empty where it is for none
     annotations: Tuple[Tuple[str, str], ...] = ()
+    artifact_type: str = ""
 
     @property
     def sha256(self) -> str:
@@ -125,7 +127,10 @@ class Descriptor:
                 f"{what} has the layer {digest} of type {media_type!r}, which its registry may not give away; such images "
                 "cannot be carried."
             )
-        return cls(media_type, digest, size, _platform(row.get("platform")), _annotations(row.get("annotations")))
+        notes, kind = _annotations(row.get("annotations")), row.get("artifactType")
+        return cls(
+            media_type, digest, size, _platform(row.get("platform")), notes, kind if isinstance(kind, str) else ""
+        )
 
 
 def _platform(value: object) -> str:
@@ -162,7 +167,8 @@ class Document:
         return f"sha256:{fsutil.sha256_bytes(self.data)}"
 
     def describe(self) -> Descriptor:
-        return Descriptor(self.media_type, self.digest, len(self.data))
+        notes = self.annotations
+        return Descriptor(self.media_type, self.digest, len(self.data), "", notes, self.artifact_type)
 
     @classmethod
     def parse(cls, data: bytes, what: str) -> Document:
@@ -211,7 +217,7 @@ def _descriptors(rows: object, what: str) -> Tuple[Descriptor, ...]:
     return tuple(found)
 
 
-def make_index(children: List[Descriptor], *, media_type: str = INDEX, artifact_types: Mapping[str, str] = {}) -> bytes:
+def make_index(children: Sequence[Descriptor], *, media_type: str = INDEX) -> bytes:
     """An index of its own, the same bytes for the same children."""
     rows = []
     for child in children:
@@ -220,7 +226,19 @@ def make_index(children: List[Descriptor], *, media_type: str = INDEX, artifact_
             row["platform"] = dict(zip(("os", "architecture", "variant"), child.platform.split("/")))
         if child.annotations:
             row["annotations"] = dict(child.annotations)
-        if child.digest in artifact_types:
-            row["artifactType"] = artifact_types[child.digest]
+        if child.artifact_type:
+            row["artifactType"] = child.artifact_type
         rows.append(row)
     return fsutil.dump_lines({"schemaVersion": 2, "mediaType": media_type, "manifests": rows})
+
+
+def walk(document: Document, read: Callable[[str], bytes]) -> Iterator[Document]:
+    """What lies below it and then itself: the order in which a registry takes manifests."""
+    for child in document.children:
+        below = Document.parse(read(child.sha256), child.digest)
+        if below.is_index:
+            raise BundleError(
+                f"The index {document.digest} names another index, {child.digest}, which is not followed."
+            )
+        yield below
+    yield document

@@ -83,14 +83,19 @@ class Registry:
         """Upload a blob in one piece, unless the registry can take it from another repository. Returns whether it was sent."""
         start = f"{self.base}/blobs/uploads/"
         asked = f"{start}?mount={quote(digest)}&from={quote(mount_from)}" if mount_from else start
-        reply = self.client.exchange("POST", asked, headers={"Content-Length": "0"}, also=(201, 202))
-        if reply.status == 201:
-            return False
-        url = self._same_server(start, reply.headers.get("location", ""))
-        url += f"{'&' if '?' in url else '?'}digest={quote(digest)}"
         headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
-        self.client.exchange("PUT", url, headers=headers, body=content, also=(201,))
-        return True
+
+        def once() -> bool:
+            # A broken upload is begun again: what the registry has of it is not known.
+            reply = self.client.once("POST", asked, headers={"Content-Length": "0"}, also=(201, 202))
+            if reply.status == 201:
+                return False
+            url = self._same_server(start, reply.headers.get("location", ""))
+            url += f"{'&' if '?' in url else '?'}digest={quote(digest)}"
+            self.client.once("PUT", url, headers=headers, body=content, also=(201,))
+            return True
+
+        return self.client.patiently(once, start)
 
     def push_manifest(self, target: str, document: Document) -> Dict[str, str]:
         """Returns the headers of the answer."""
