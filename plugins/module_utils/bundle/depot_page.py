@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence, Tuple
 
 from .lock import human
 
@@ -22,43 +22,113 @@ pre { background: var(--soft); padding: .9rem 1rem; border-radius: .4rem; overfl
 """
 
 
-def render_page(title: str, document: Dict[str, Any]) -> str:
+# What people call the sections that publishers write into the manifest. One that is not here is called by its key.
+_TITLES = {
+    "repositories": "Package repositories",
+    "images": "Container images",
+    "charts": "Helm charts",
+    "wheels": "Python packages",
+    "collections": "Ansible collections",
+    "files": "Files",
+}
+# Heading, and the keys of a row it is taken from; the first that is there counts. A # in front stands for a number.
+_COLUMNS = (
+    ("Version", ("version", "tag")),
+    ("For", ("for", "release", "platform")),
+    ("Architecture", ("architecture",)),
+    ("#Packages", ("packages",)),
+    ("#Size", ("size", "bytes")),
+    ("Since", ("since",)),
+    ("SHA-256", ("sha256", "digest")),
+)
+
+
+def render_page(title: str, document: Dict[str, Any], waiting: Sequence[Dict[str, Any]] = ()) -> str:
     """Self-contained: no script, no font, nothing that would have to be fetched."""
-    bundles = [
-        [
-            _text(name),
-            _text(facts["version"]),
-            _text(facts["created"]),
-            _text(facts["expires"]),
-            _code(", ".join(facts["signers"])),
-        ]
-        for name, facts in sorted(document["bundles"].items())
-    ]
-    repositories = [
-        [
-            _link(f"{row['path']}/", row["name"]),
-            _text(f"{row['release']} {row['architecture']}"),
-            _number(row["packages"]),
-            _number(human(row["bytes"])),
-        ]
-        for row in document["repositories"]
-    ]
-    files = [
-        [_link(row["path"], row["name"]), _text(row["version"]), _number(human(row["size"])), _code(row["sha256"])]
-        for row in document["files"]
-    ]
-    sections = [
-        _section("Bundles", ["Name", "Version", "Made", "Expires", "Signed by"], bundles),
-        _section("Package repositories", ["Repository", "For", "#Packages", "#Size"], repositories),
-        _section("Files", ["File", "Version", "#Size", "SHA-256"], files),
-    ]
+    tables = [_section(_TITLES.get(name, _spoken(name)), *_table(rows)) for name, rows in sections(document).items()]
     published = f"Generation {document['generation']}, published {document['published']}."
+    if "restores" in document:
+        published += f" Rolled back: it has the content of generation {document['restores']}."
     return (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n'
         f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n<h1>{escape(title)}</h1>\n"
         f'<p class="lead">{escape(published)} Everything here came on verified media.</p>\n'
-        f"{''.join(sections)}{_trust(document)}</html>\n"
+        f"{_waiting(waiting)}{_bundles(document)}{''.join(tables)}{_proofs(document)}{_trust(document)}</html>\n"
     )
+
+
+def sections(document: Dict[str, Any]) -> Dict[str, List[Dict[str, Any]]]:
+    """What the publishers told, by section in the order of the page: every list of rows that have a name."""
+    found = {
+        name: rows
+        for name, rows in document.items()
+        if isinstance(rows, list) and rows and all(isinstance(row, dict) and "name" in row for row in rows)
+    }
+    order = list(_TITLES)
+    return dict(sorted(found.items(), key=lambda pair: (order.index(pair[0]) if pair[0] in order else -1, pair[0])))
+
+
+def _bundles(document: Dict[str, Any]) -> str:
+    rows = [
+        [
+            _link(f"bundles/{name}/", name),
+            *(_text(facts.get(key, "")) for key in ("version", "created", "expires", "since")),
+            _code(", ".join(facts["signers"])),
+        ]
+        for name, facts in sorted(document["bundles"].items())
+    ]
+    return _section("Bundles", ["Name", "Version", "Made", "Expires", "Here since", "Signed by"], rows)
+
+
+def _waiting(waiting: Sequence[Dict[str, Any]]) -> str:
+    """What is missing: bundles that came in part, which change nothing before the rest is here."""
+    rows = [
+        [
+            *(_text(row[key]) for key in ("name", "version")),
+            _text(", ".join(row["missing_volumes"])),
+            _number(row["missing_objects"]),
+            _number(human(row["missing_bytes"])),
+        ]
+        for row in waiting
+    ]
+    return _section("Not complete yet", ["Bundle", "Version", "Missing volumes", "#Objects", "#Size"], rows)
+
+
+def _proofs(document: Dict[str, Any]) -> str:
+    rows = [
+        [_text(row["repository"]), _text("proven" if row["proven"] else "not proven"), _text(row["told"])]
+        for row in document.get("proofs", [])
+    ]
+    return _section("Proof before publication", ["Repository", "Result", "By"], rows)
+
+
+def _table(rows: List[Dict[str, Any]]) -> Tuple[List[str], List[List[str]]]:
+    """The columns that any of the rows fills."""
+    columns = [(head, keys) for head, keys in _COLUMNS if any(row.get(key) for row in rows for key in keys)]
+    cells = [[_name(row), *(_cell(head, row, keys) for head, keys in columns)] for row in rows]
+    return ["Name", *(head for head, _keys in columns)], cells
+
+
+def _name(row: Dict[str, Any]) -> str:
+    """A link to what it is, where it lies below the depot's URL; a directory ends in a slash."""
+    if not row.get("path"):
+        return _text(row["name"])
+    return _link(row["path"] if "size" in row else f"{row['path']}/", row["name"])
+
+
+def _cell(head: str, row: Dict[str, Any], keys: Sequence[str]) -> str:
+    value = next((row[key] for key in keys if row.get(key)), "")
+    if isinstance(value, (list, tuple)):
+        value = ", ".join(str(part) for part in value)
+    if head == "#Size":
+        return _number(human(float(value)) if value else "")
+    if head == "SHA-256":
+        return _code(str(value))
+    return _number(value) if head.startswith("#") else _text(value)
+
+
+def _spoken(name: str) -> str:
+    return escape(name.replace("_", " ").capitalize())
 
 
 def _trust(document: Dict[str, Any]) -> str:

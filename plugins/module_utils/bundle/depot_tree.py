@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional
 
 from . import fsutil, manifest
@@ -35,6 +36,8 @@ class Tree:
     title: str
     moment: int  # when the newest of its locks was made; dates every signature
     previous: Optional[str]  # the generation that is published now
+    earlier: Mapping[str, Any] = field(default_factory=dict)  # its manifest
+    inputs: Dict[str, str] = field(default_factory=dict)  # what each directory that may be reused was made of
 
     def write(self, name: str, data: bytes) -> None:
         fsutil.write_atomic(os.path.join(self.path, name), data)
@@ -48,8 +51,19 @@ class Tree:
         source = self.store.path(item.sha256)
         fsutil.link_or_copy(source, os.path.join(self.path, name), sha256=item.sha256, size=item.size)
 
+    def reuse(self, name: str, made_of: object) -> bool:
+        """Link the directory of the previous generation if it was made of the same. Its signatures, and their dates, stay."""
+        told = json.dumps([made_of, self.title, self.key.fingerprint], sort_keys=True, default=str)
+        self.inputs[name] = fsutil.sha256_bytes(told.encode())
+        source = os.path.join(self.previous or "", name)
+        if self.earlier.get("inputs", {}).get(name) != self.inputs[name] or not os.path.isdir(source):
+            return False
+        fsutil.link_tree(source, os.path.join(self.path, name))
+        return True
+
 
 def documents_of(path: str) -> Dict[str, bytes]:
     """The signed documents of a bundle as a generation keeps them."""
-    names = (manifest.ROOT, manifest.SIGNATURE, manifest.LOCK)
-    return {name: fsutil.read_plain(os.path.join(path, name)) for name in names}
+    needed = (manifest.ROOT, manifest.SIGNATURE, manifest.LOCK)
+    more = [name for name in (manifest.SBOM, manifest.CONTENTS) if os.path.exists(os.path.join(path, name))]
+    return {name: fsutil.read_plain(os.path.join(path, name)) for name in (*needed, *more)}

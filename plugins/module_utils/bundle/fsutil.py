@@ -89,12 +89,26 @@ def make_directory(path: str) -> None:
     os.makedirs(path, exist_ok=True)
 
 
+@contextlib.contextmanager
+def leaving_nothing(path: str) -> Iterator[None]:
+    """What cannot be written to its end goes again, so that a full disk is not full of what is of no use."""
+    try:
+        yield
+    except OSError as error:
+        remove(path)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise BundleError(
+                f"There is no room for {path}: {error.strerror}. Make room, then run again; what is finished is kept."
+            ) from error
+        raise
+
+
 def write_atomic(path: str, data: bytes, *, mode: int = 0o644) -> None:
     """Replace a file by one rename; a reader sees the old content or the new, never a part."""
     make_directory(os.path.dirname(path))
     fresh = f"{path}.new"
     remove(fresh)
-    with open(fresh, "xb") as handle:
+    with leaving_nothing(fresh), open(fresh, "xb") as handle:
         handle.write(data)
         handle.flush()
         os.fsync(handle.fileno())
@@ -121,7 +135,7 @@ def write_if_changed(path: str, data: bytes) -> bool:
 def copy_verified(source: str, target: str, *, sha256: str, size: int) -> None:
     """Copy and hash in one read; the target appears under its name only when the content is the promised one."""
     fresh = f"{target}.new"
-    with open_plain(source) as reader, open(fresh, "wb") as writer:
+    with leaving_nothing(fresh), open_plain(source) as reader, open(fresh, "wb") as writer:
         found = sha256_stream(reader, writer.write)
         writer.flush()
         os.fsync(writer.fileno())
@@ -146,6 +160,19 @@ def link_or_copy(source: str, target: str, *, sha256: str, size: int) -> None:
     except OSError:
         copy_verified(source, target, sha256=sha256, size=size)
     remove(fresh)  # a rename between two links of one file leaves both names
+
+
+def link_tree(source: str, target: str) -> None:
+    """A second directory of the same files: nothing is copied but where the file system has no more room for links."""
+    for folder, _folders, names in os.walk(source):
+        there = os.path.normpath(os.path.join(target, os.path.relpath(folder, source)))
+        make_directory(there)
+        for name in names:
+            found, fresh = os.path.join(folder, name), os.path.join(there, name)
+            try:
+                os.link(found, fresh)
+            except OSError:
+                shutil.copy2(found, fresh)
 
 
 def require_space(path: str, size: int) -> None:

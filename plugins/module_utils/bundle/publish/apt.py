@@ -7,13 +7,15 @@ from __future__ import annotations
 import gzip
 import lzma
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Dict, List, Mapping, Sequence
 
 from .. import aptrepo, fsutil
 from ..depot_tree import Held, Tree
 from ..errors import BundleError
 from ..lock import Item, Repository
+from . import apt_sources
+from .apt_sources import Sources
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Published:
     items: List[Item]
     stanzas: Dict[str, str]
     date: int
+    sources: Sources = field(default_factory=Sources)
 
 
 def publish(tree: Tree, bundles: Sequence[Held]) -> Dict[str, Any]:
@@ -36,10 +39,30 @@ def publish(tree: Tree, bundles: Sequence[Held]) -> Dict[str, Any]:
                 items = [item for item in lock.items if (item.kind, item.group) == ("apt", repository.name)]
                 found = Published(repository, items, stanzas, lock.created_at)
                 groups[repository.name] = _join(groups[repository.name], found) if repository.name in groups else found
-    ordered = [groups[name] for name in sorted(groups)]
-    for group in ordered:
-        _write(tree, group)
+    for name, sources in apt_sources.collect(tree, bundles).items():
+        if name not in groups:
+            raise BundleError(f"A bundle brings sources for {name}, but no packages of that repository.")
+        groups[name] = replace(groups[name], sources=sources)
+    ordered = [_dated(tree, groups[name]) for name in sorted(groups)]
     return {"repositories": [_told(group) for group in ordered]}
+
+
+def _dated(tree: Tree, group: Published) -> Published:
+    """Written, or taken over with its date. apt ignores what is dated before what it has, so dates only go forward."""
+    base = f"apt/{group.repository.name}"
+    earlier = {row["path"]: row["date"] for row in tree.earlier.get("repositories", []) if "date" in row}
+    made_of = [[item.sha256, aptrepo.deb_name(item)] for item in group.items]
+    about = [
+        group.repository.release,
+        group.repository.architecture,
+        sorted(group.stanzas.items()),
+        group.sources.told(),
+    ]
+    if tree.reuse(base, [sorted(made_of), about]):
+        return replace(group, date=earlier[base])
+    group = replace(group, date=max(group.date, earlier.get(base, 0) + 1))
+    _write(tree, group)
+    return group
 
 
 def _join(first: Published, second: Published) -> Published:
@@ -65,6 +88,9 @@ def _write(tree: Tree, group: Published) -> None:
     packages = aptrepo.render_packages(group.items, group.stanzas, lambda item: f"pool/{aptrepo.deb_name(item)}")
     path = aptrepo.packages_path(architecture)
     files = {path: packages, f"{path}.gz": gzip.compress(packages, 9, mtime=0), f"{path}.xz": lzma.compress(packages)}
+    if group.sources.files:
+        sources = group.sources.write(tree, base)
+        files.update({aptrepo.SOURCES_PATH: sources, f"{aptrepo.SOURCES_PATH}.xz": lzma.compress(sources)})
     dists = f"{base}/dists/{name}"
     for file, data in files.items():
         tree.write(f"{dists}/{file}", data)
@@ -98,6 +124,8 @@ def _told(group: Published) -> Dict[str, Any]:
         "release": repository.release,
         "architecture": repository.architecture,
         "path": f"apt/{repository.name}",
+        "date": group.date,
         "packages": len(group.items),
         "bytes": sum(item.size for item in group.items),
+        **({"sources": len(group.sources.blocks)} if group.sources.blocks else {}),
     }

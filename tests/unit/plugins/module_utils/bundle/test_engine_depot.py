@@ -9,10 +9,9 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 import pytest
-from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle import depot_tree
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import Keyring
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
@@ -60,7 +59,7 @@ def test_a_generation(made: Side) -> None:
     told = document(made)
     assert told["bundles"]["site"]["signers"] == [made.keys["bundle"].fingerprint]
     assert told["repositories"][0]["packages"] == 1
-    assert told["files"] == result.files
+    assert [{**row, "since": told["published"]} for row in result.files] == told["files"]
     assert result.repositories == ["debian-12"]
     assert result.files[0]["path"] == "files/files/server.tar.gz"
     deb = current(made) / "apt/debian-12/pool/app_1.0-2_amd64.deb"
@@ -134,7 +133,7 @@ def test_it_does_not_go_back(made: Side) -> None:
     made.publish()
     with pytest.raises(BundleError, match=r"is version \d+; the depot has version \d+ already and does not go back"):
         made.publish(made.top / "old")
-    with pytest.raises(BundleError, match=r"The media hold different versions of the bundle site; give one"):
+    with pytest.raises(BundleError, match=r"The media hold different versions of the bundle site .*; give one"):
         made.publish(made.top / "old", made.volume)
 
 
@@ -185,7 +184,7 @@ def test_killed_before_the_switch(made: Side, monkeypatch: pytest.MonkeyPatch) -
 def test_a_store_that_lost_an_object(made: Side) -> None:
     made.publish()
     next((made.top / "depot/store/objects").rglob("*/*/*")).unlink()
-    with pytest.raises(BundleError, match=r"The media do not bring 1 of the objects needed"):
+    with pytest.raises(BundleError, match=r"The store lacks 1 of the objects needed"):
         made.depot().publish([], made.ring, now=made.now)
     result = made.publish()
     assert (result.changed, result.objects_copied, result.generation) == (True, 1, 2)
@@ -266,20 +265,3 @@ def test_two_bundles_with_different_packages_of_one_name(made: Side) -> None:
     made.upstream.suites = {"bookworm": [], "bookworm-security": []}
     made.upstream.add("app", "1.0-2")  # the same file name without the epoch
     bundles_that_clash(made, other_bundle(made, "app"))
-
-
-def test_a_page_without_anything_special() -> None:
-    facts = {"version": 1, "created": "c", "expires": "e", "signers": ["<F>"]}
-    told: Dict[str, Any] = {
-        "bundles": {"a": facts},
-        "repositories": [],
-        "files": [],
-        "generation": 1,
-        "published": "p",
-        "key": "K",
-    }
-    page = depot_tree.render_page("<title>", told)
-    assert "&lt;title&gt;" in page and "&lt;F&gt;" in page
-    assert "Package repositories" not in page
-    empty: List[Any] = []
-    assert depot_tree.told_files(empty) == []
