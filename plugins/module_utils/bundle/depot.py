@@ -21,12 +21,19 @@ from .intake import Copied, Intake, Terms
 from .lock import compare, summary
 from .openpgp import Keyring, SigningKey
 from .prune import Plan, carry_out, check_plan, make_plan
-from .publish import apt, files, images, rpm, wheels
+from .publish import apt, collections, files, images, rpm, wheels
 from .store import Store
 from .waiting import Awaited
 
 # What each kind of source publishes; a new kind is one more function here.
-PUBLISHERS: Tuple[Publisher, ...] = (apt.publish, rpm.publish, files.publish, images.publish, wheels.publish)
+PUBLISHERS: Tuple[Publisher, ...] = (
+    apt.publish,
+    rpm.publish,
+    files.publish,
+    images.publish,
+    wheels.publish,
+    collections.publish,
+)
 
 
 @dataclass

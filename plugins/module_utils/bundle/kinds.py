@@ -15,4 +15,11 @@ GROUPED: Dict[str, re.Pattern[str]] = {"apt": PACKAGE, "apt_source": SOURCE_FILE
 # What images are made of, by what their names look like: they lie in the depot by their digest.
 IMAGES: Dict[str, re.Pattern[str]] = {"image": REFERENCE, "blob": DIGEST}
 # Single files: the directory of the depot that their destination is relative to.
-PLACED = {"file": "files", "mattermost_release": "files", "plugin": "files", "chart": "charts", "wheel": "wheels"}
+PLACED = {
+    "file": "files",
+    "mattermost_release": "files",
+    "plugin": "files",
+    "collection": "collections",
+    "chart": "charts",
+    "wheel": "wheels",
+}

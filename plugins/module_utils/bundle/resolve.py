@@ -19,6 +19,7 @@ from .lock import Change, Lock, compare, evidence_path, stamp
 from .sources.apt import AptResolver
 from .sources.apt_host import Host
 from .sources.chart import container_resolvers
+from .sources.collections import collection_resolvers
 from .sources.file import FileResolver
 from .sources.rpm import RpmResolver
 from .sources.wheels import WheelsResolver
@@ -45,6 +46,7 @@ def source_resolvers(bom: Bom, workspace: Workspace, host: Host) -> List[SourceR
         *container_resolvers(bom.images, bom.charts, workspace),
         *(FileResolver(item, workspace) for item in bom.files),
         *(WheelsResolver(item, workspace) for item in bom.wheels),
+        *collection_resolvers(bom.collections, workspace),
     ]
 
 

@@ -52,7 +52,9 @@ def read(reader: Reader, where: str, row: object) -> Optional[CollectionItem]:
     if found.sha256 and not fsutil.is_sha256(found.sha256):
         reader.wrong(f"{where}.sha256", f"{found.sha256!r} is not a sha256 of 64 lower-case hexadecimal digits.")
     given = bool(item.get("sha256")) + bool(item.get("unverified"))
-    if found.is_tarball and given != 1 and not found.keyring:
+    if found.is_tarball and found.keyring:
+        reader.wrong(f"{where}.keyring", "signatures come from Galaxy servers; a tarball is known by its sha256.")
+    if found.is_tarball and given != 1:
         reader.wrong(where, "a tarball needs its sha256, or unverified.reason to say why it cannot be had.")
     if not found.is_tarball and given:
         reader.wrong(where, "sha256 and unverified are for tarballs; a Galaxy server tells the sha256 itself.")
