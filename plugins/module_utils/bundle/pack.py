@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Tuple, Union
 
 from . import fsutil, manifest
-from .contents import Delta, render_changes, tell_changes
+from .contents import Delta, render_changes
 from .documents import Documents
 from .errors import BundleError, told_plainly
 from .fetch import Client
 from .gather import Gatherer
 from .have_list import HaveList
 from .ledger import Base, Ledger, Sent, base_of_list
-from .lock import Lock, evidence_path
+from .lock import Lock, compare, evidence_path, stamp
 from .manifest import Root
 from .openpgp import SigningKey
 from .package_signatures import check_packages
@@ -51,6 +51,18 @@ class PackResult:
     base_version: int = 0
     volumes: List[Dict[str, Any]] = field(default_factory=list)
     changes: List[Dict[str, Any]] = field(default_factory=list)
+
+    def told(self) -> Dict[str, Any]:
+        """For playbooks."""
+        values = {name: value for name, value in vars(self).items() if name not in ("lock", "volume_bytes")}
+        lock = self.lock
+        own = {
+            "name": lock.name,
+            "version": lock.version,
+            "expires": stamp(lock.expires_at),
+            "bytes": self.volume_bytes,
+        }
+        return {**values, **own}
 
 
 class Packer:
@@ -209,7 +221,7 @@ class _Build:
         result.bytes_left_out = sum(size for size, _url in everything.values()) - carried
         result.base, result.base_version = self.delta.root, self.delta.version
         if self.base is not None and self.base.lock is not None:
-            result.changes = tell_changes(self.base.lock, self.lock)
+            result.changes = [change.told() for change in compare(self.base.lock, self.lock)]
         result.volumes = [
             {
                 "name": plan.name,
