@@ -15,11 +15,12 @@ extends_documentation_fragment:
   - fieldops.mattermost.credentials
 description:
   - Fetches what the store lacks, over several connections and resuming inside a file, verifies each object by its sha256 while it
-    arrives, and lays the objects out as a volume under a root that is signed with GnuPG.
-  - The volume is a plain directory of whole objects, hard-linked to the store where the file system allows it. Carry it on any
-    medium. Its layout is described in C(docs/bundle_format.md) of the collection.
-  - For every apt repository the volume has an index that is signed by the same key, so that a host without anything installed
-    can take packages straight from it.
+    arrives, and lays the objects out on volumes under one root that is signed with GnuPG.
+  - A volume is a plain directory of whole objects, hard-linked to the store where the file system allows it. Carry it on any
+    medium. Its layout is described in C(docs/bundle_format.md) of the collection. Each can be verified and used alone, in any order.
+  - Every volume has the lock, a CycloneDX SBOM, a table of contents for whoever signs off what enters, and for every apt repository
+    an index of the packages on it, signed by the same key, so that a host without anything installed can take them from there.
+  - A delta leaves out what the other side is known to hold, see O(base) and O(ledger). What proves the origin of items always travels.
   - The same lock and the same key give the same bundle, byte for byte. What is there already is neither rewritten nor signed again.
   - Runs on the connected side and needs C(gpg) and C(gpgv) (or C(sqv)) there, and Python's standard library.
 attributes:
@@ -43,7 +44,7 @@ options:
     default: /var/lib/fieldops-bundle
   output:
     description:
-      - Directory in which the bundle is made. The volume is C(NAME/volume-001) in it, the public key C(bundle-key.asc).
+      - Directory in which the bundle is made. Its volumes are C(NAME/volume-001) and so on, the public key is C(bundle-key.asc).
       - Give the public key to the isolated side by another way than the medium, and compare its fingerprint there.
     type: path
     required: true
@@ -76,8 +77,39 @@ options:
   progress:
     description: File to which the progress is written once a second, as JSON with the keys C(text), C(bytes) and C(bytes_total).
     type: path
+  volume_size:
+    description:
+      - Room on one medium, such as V(4.7GB) (as printed on a disc, in powers of 1000) or V(25GiB). Without it there is one volume.
+      - Everything counts, in blocks of 4 KiB. An object that is larger than a volume is carried in pieces.
+    type: str
+    default: ''
+  volumes:
+    description: Make only these volumes, such as one whose medium was lost. The others are left as they are, or need not be there.
+    type: list
+    elements: str
+    default: []
+  base:
+    description:
+      - The signed list of a depot, C(depot-list.json) with its signature beside it, as M(fieldops.mattermost.depot_info) wrote it.
+      - What it names is left out. If the depot has no version of this bundle yet, the bundle is complete.
+    type: path
+  base_keyring:
+    description: Public key of the depot, a path or the armoured key itself. Needed with O(base), and when O(acknowledge) is a list.
+    type: str
+    default: ''
+  ledger:
+    description: Leave out what arrived with the last bundle that was acknowledged. The store keeps record of what was made.
+    type: bool
+    default: false
+  acknowledge:
+    description:
+      - The bundle that is known to have arrived, by the sha256 of its root, its version, or the path of a depot's signed list.
+      - It stays acknowledged. An older one than that cannot be acknowledged any more.
+    type: str
+    default: ''
 seealso:
   - module: fieldops.mattermost.bundle_lock
+  - module: fieldops.mattermost.bundle_signature
   - module: fieldops.mattermost.bundle_info
 """
 
@@ -88,14 +120,22 @@ EXAMPLES = r"""
     output: /srv/bundles
     gnupghome: /etc/fieldops-bundle/gnupg
     signing_key: bundle@example.com
+
+- name: Make a delta for discs, from what the depot says it has
+  fieldops.mattermost.bundle:
+    lock: /srv/bundles/site.lock.json
+    output: /srv/bundles
+    gnupghome: /etc/fieldops-bundle/gnupg
+    volume_size: 4.7GB
+    base: /media/usb/depot-list.json
+    base_keyring: /etc/fieldops-bundle/depot-key.asc
 """
 
 RETURN = r"""
 path:
-  description: The volume.
+  description: The first volume.
   returned: success
   type: str
-  sample: /srv/bundles/site/volume-001
 name:
   description: Name of the bundle.
   returned: success
@@ -105,22 +145,18 @@ version:
   description: Version counter of the bundle.
   returned: success
   type: int
-  sample: 20261123124233
 expires:
   description: Until when it is accepted.
   returned: success
   type: str
-  sample: '2027-02-21T12:42:33Z'
 public_key:
   description: File with the public key that the isolated side needs.
   returned: success
   type: str
-  sample: /srv/bundles/bundle-key.asc
 fingerprint:
   description: Fingerprint of the signing key. Empty in check mode when the key would have to be made.
   returned: success
   type: str
-  sample: 91CEF3BD3154D8E2997459520B6BA261AB4C011D
 key_created:
   description: Whether the signing key was made.
   returned: success
@@ -129,22 +165,59 @@ objects_fetched:
   description: Number of objects that were fetched, or would be.
   returned: success
   type: int
-  sample: 102
 bytes_fetched:
   description: Their size.
   returned: success
   type: int
-  sample: 95455824
 bytes_held:
   description: Size of the objects that were in the store already.
   returned: success
   type: int
-  sample: 9497508
 bytes:
-  description: Size of all objects of the bundle.
+  description: Size of all objects that the bundle carries.
   returned: success
   type: int
-  sample: 104953332
+withheld:
+  description:
+    - What policy kept back, and what cannot do without it, each with C(kind), C(group), C(name), C(version), C(reason) and
+      C(because_of), and all of this as C(text). Also shown as warnings.
+  returned: success
+  type: list
+  elements: dict
+objects_left_out:
+  description: Number of objects that are left out as the other side holds them; RV(bytes_left_out) is their size.
+  returned: success
+  type: int
+bytes_left_out:
+  description: Size of the objects that are left out.
+  returned: success
+  type: int
+volumes:
+  description: For each volume its name, path, number of objects and of pieces, and their bytes.
+  returned: success
+  type: list
+  elements: dict
+root:
+  description: The sha256 of the root, by which the bundle can be acknowledged. Empty in check mode.
+  returned: success
+  type: str
+base:
+  description: The sha256 of the root that a delta builds on, and empty for a bundle that is complete.
+  returned: success
+  type: str
+base_version:
+  description: The version of that bundle, or 0.
+  returned: success
+  type: int
+acknowledged:
+  description: Whether the other side has this version already, so that there is nothing to make.
+  returned: success
+  type: bool
+changes:
+  description: What enters, leaves or changes against the base, if the base was made with this store. Also in C(NAME/changes.txt).
+  returned: success
+  type: list
+  elements: dict
 """
 
 import os
@@ -154,25 +227,36 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.bundle import access
 from ..module_utils.bundle.errors import BundleError
 from ..module_utils.bundle.fetch import Client
-from ..module_utils.bundle.lock import stamp
-from ..module_utils.bundle.openpgp import SigningKey
+from ..module_utils.bundle.have_list import HaveList, acknowledgement
+from ..module_utils.bundle.openpgp import Keyring, SigningKey
 from ..module_utils.bundle.pack import Packer
+from ..module_utils.bundle.volumes import parse_size
+
+ARGUMENTS = {
+    "lock": {"type": "path", "required": True},
+    "store": {"type": "path", "default": "/var/lib/fieldops-bundle"},
+    "output": {"type": "path", "required": True},
+    "gnupghome": {"type": "path", "required": True},
+    "signing_key": {"type": "str", "default": "", "no_log": False},
+    "signing_key_create": {"type": "str", "default": "", "no_log": False},
+    "connections": {"type": "int", "default": 8},
+    "verify": {"type": "str", "choices": ["quick", "full"], "default": "quick"},
+    "progress": {"type": "path"},
+    "volume_size": {"type": "str", "default": ""},
+    "volumes": {"type": "list", "elements": "str", "default": []},
+    "base": {"type": "path"},
+    "base_keyring": {"type": "str", "default": "", "no_log": False},
+    "ledger": {"type": "bool", "default": False},
+    "acknowledge": {"type": "str", "default": ""},
+    "credentials": access.OPTION,
+}
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            "lock": {"type": "path", "required": True},
-            "store": {"type": "path", "default": "/var/lib/fieldops-bundle"},
-            "output": {"type": "path", "required": True},
-            "gnupghome": {"type": "path", "required": True},
-            "signing_key": {"type": "str", "default": "", "no_log": False},
-            "signing_key_create": {"type": "str", "default": "", "no_log": False},
-            "connections": {"type": "int", "default": 8},
-            "verify": {"type": "str", "choices": ["quick", "full"], "default": "quick"},
-            "progress": {"type": "path"},
-            "credentials": access.OPTION,
-        },
+        argument_spec=ARGUMENTS,
+        mutually_exclusive=[("base", "ledger")],
+        required_by={"base": ["base_keyring"]},
         supports_check_mode=True,
     )
     os.umask(0o022)
@@ -190,24 +274,18 @@ def main() -> None:
             verify=given["verify"] == "full",
             progress=given["progress"],
             client=Client(keychain=access.Keychain.given(given["credentials"])),
+            volume_size=parse_size(given["volume_size"]) if given["volume_size"] else None,
+            only_volumes=given["volumes"],
+            base=HaveList.read(given["base"], Keyring.given(given["base_keyring"])) if given["base"] else None,
+            ledger=given["ledger"],
+            acknowledge=acknowledgement(given["acknowledge"], given["base_keyring"]),
         )
         result = packer.run(check=module.check_mode)
     except BundleError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=result.changed or created,
-        path=result.path,
-        name=result.lock.name,
-        version=result.lock.version,
-        expires=stamp(result.lock.expires_at),
-        public_key=result.public_key,
-        fingerprint=result.fingerprint,
-        key_created=created,
-        objects_fetched=result.objects_fetched,
-        bytes_fetched=result.bytes_fetched,
-        bytes_held=result.bytes_held,
-        bytes=result.volume_bytes,
-    )
+    for row in result.withheld:
+        module.warn(row["text"])
+    module.exit_json(**{**result.told(), "changed": result.changed or created, "key_created": created})
 
 
 if __name__ == "__main__":

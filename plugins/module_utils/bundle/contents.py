@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import AbstractSet, Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import AbstractSet, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from . import fsutil
-from .lock import Item, Lock, compare, human
+from .lock import Change, Item, Lock, compare, human
 
 _NAMES = {
     "apt": "Debian packages",
@@ -24,19 +23,6 @@ _NAMES = {
     "collection": "Ansible collections",
 }
 PARTS = ("blob",)  # what the digest of an item covers: its layers need no line of their own
-_SECURITY = re.compile(r"(.*[-/])?security([-/].*)?")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-
-
-def security_releases(lock: Lock) -> Dict[str, str]:
-    """The signed metadata of suites that are there for security updates: sha256, and the name of the suite."""
-    suites = {piece.sha256: str(piece.facts.get("suite", "")) for piece in lock.evidence if piece.kind == "release"}
-    return {sha256: suite for sha256, suite in suites.items() if _SECURITY.fullmatch(suite)}
-
-
-def is_security(item: Item, releases: Dict[str, str]) -> bool:
-    """Whether the proof of an item is the metadata of such a suite."""
-    return any(digest in releases for digest in _DIGEST.findall(item.proof))
 
 
 @dataclass(frozen=True)
@@ -65,10 +51,10 @@ def render_contents(lock: Lock, delta: Delta) -> bytes:
     lines = [head, "=" * len(head), ""]
     lines += [f"{name:<10} {value}" for name, value in rows if value]
     lines += ["", "+ enters with this bundle   S is a security update"]
-    security = security_releases(lock)
     for title, items in _sections(lock):
-        lines += ["", *_table(title, items, delta, security)]
+        lines += ["", *_table(title, items, delta)]
     lines += [
+        *_withheld(lock),
         "",
         *_origins(lock),
         "",
@@ -90,19 +76,30 @@ def _sections(lock: Lock) -> Iterator[Tuple[str, List[Item]]]:
         yield title, sorted(groups[kind, group], key=lambda item: (item.name, item.version, item.sha256))
 
 
-def _table(title: str, items: List[Item], delta: Delta, security: Dict[str, str]) -> List[str]:
-    updates = sum(1 for item in items if is_security(item, security))
+def _table(title: str, items: List[Item], delta: Delta) -> List[str]:
+    updates = sum(1 for item in items if item.security)
     marked = f", {updates} of them security updates" if updates else ""
     head = f"{title}: {len(items)}, {human(sum(item.size for item in items))}{marked}"
     lines = [head, "-" * len(head)]
     for item in items if items[0].kind not in PARTS else ():
         enters = " " if item.sha256 in delta.held else "+"
-        urgent = "S" if is_security(item, security) else " "
+        urgent = "S" if item.security else " "
         told = " ".join(part for part in (item.name, item.version, item.architecture, item.destination) if part)
         lines.append(f"{enters}{urgent} {told}, {human(item.size)}")
         lines.append(f"     sha256 {item.sha256}")
         lines.append(f"     {'needed by ' + item.why if item.why else 'named in the bill of materials'}; {item.proof}")
     return lines
+
+
+def _withheld(lock: Lock) -> List[str]:
+    if not lock.withheld:
+        return []
+    title = f"Kept back: {len(lock.withheld)}"
+    rows = []
+    for row in lock.withheld:
+        because = f", which needs {row.because_of}" if row.because_of else ""
+        rows.append(f"   {row.name} {row.version}{because}: {row.reason}")
+    return ["", title, "-" * len(title), *rows]
 
 
 def _origins(lock: Lock) -> List[str]:
@@ -128,29 +125,16 @@ def _printable(line: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
-def tell_changes(old: Optional[Lock], new: Lock) -> List[Dict[str, Any]]:
-    """What enters, leaves and changes, as playbooks want it; security updates are marked."""
-    releases = security_releases(new)
-    urgent = {item.key for item in new.items if is_security(item, releases)}
-    told = []
-    for change in compare(old, new):
-        row = change.told()
-        row["security"] = change.change != "removed" and (change.kind, change.group, change.name) in urgent
-        row["text"] = _printable(row["text"]) + (", security update" if row["security"] else "")
-        told.append(row)
-    return told
-
-
 def render_changes(old: Optional[Lock], new: Lock) -> str:
     """The same for people."""
-    changes = tell_changes(old, new)
+    changes = compare(old, new)
     before = f"version {old.version}" if old is not None else "nothing"
     counts = [f"{_count(changes, kind)} {kind}" for kind in ("added", "changed", "removed")]
-    urgent = sum(1 for change in changes if change["security"])
+    urgent = sum(1 for change in changes if change.security)
     head = f"{new.name}: from {before} to version {new.version}"
     lines = [head, "=" * len(head), "", f"{', '.join(counts)}; {urgent} security updates", ""]
-    return "\n".join([*lines, *(str(change["text"]) for change in changes)]) + "\n"
+    return "\n".join([*lines, *(_printable(str(change.told()["text"])) for change in changes)]) + "\n"
 
 
-def _count(changes: Sequence[Dict[str, Any]], kind: str) -> int:
-    return sum(1 for change in changes if change["change"] == kind)
+def _count(changes: Sequence[Change], kind: str) -> int:
+    return sum(1 for change in changes if change.change == kind)

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import Any, Mapping, Tuple
+from typing import Any, Mapping, Tuple, Union
 
 from . import fsutil
 from .errors import BundleError, told_plainly
@@ -65,6 +66,13 @@ class HaveList:
         data = fsutil.read_plain(path)
         keyring.verify_detached(data, fsutil.read_plain(f"{path}.asc", limit=1 << 20), what=path)
         return cls.parse(data, path)
+
+
+def acknowledgement(text: str, keyring: str) -> Union[str, HaveList, None]:
+    """What tells that a bundle arrived: the sha256 of its root, its version, or else the path of a depot's list."""
+    if not text or fsutil.is_sha256(text) or text.isdigit():
+        return text or None
+    return HaveList.read(os.path.expanduser(text), Keyring.given(keyring))
 
 
 def _is_count(value: object) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Mapping, Tuple
 from urllib.parse import quote
 
 from . import fsutil
-from .contents import PARTS, is_security, security_releases
+from .contents import PARTS
 from .lock import Item, Lock, Repository
 
 _SPACE = uuid.UUID("5d3b6a52-6f0b-5c0e-9c53-1f2f8d1f6f0a")  # of serial numbers made from locks
@@ -26,9 +26,8 @@ def render_sbom(lock: Lock) -> bytes:
     """One component for each item, sorted, with hashes, package URL and where it was found."""
     digest = fsutil.sha256_bytes(lock.dump())
     groups = {(repository.kind, repository.name): repository for repository in lock.repositories}
-    security = security_releases(lock)
     items = sorted({item for item in lock.items if item.kind not in PARTS}, key=lambda item: (item.key, item.sha256))
-    components = [_component(item, groups, is_security(item, security)) for item in items]
+    components = [_component(item, groups) for item in items]
     top = {"type": "application", "bom-ref": f"bundle:{lock.name}", "name": lock.name, "version": str(lock.version)}
     if lock.description:
         top["description"] = lock.description
@@ -49,7 +48,7 @@ def render_sbom(lock: Lock) -> bytes:
     return (json.dumps(document, indent=1, ensure_ascii=True) + "\n").encode()
 
 
-def _component(item: Item, groups: Groups, security: bool) -> Dict[str, Any]:
+def _component(item: Item, groups: Groups) -> Dict[str, Any]:
     told: Dict[str, Any] = {
         "type": _TYPES.get(item.kind, "library"),
         "bom-ref": ":".join(part for part in (*item.key, item.version, item.architecture, item.sha256[:16]) if part),
@@ -67,7 +66,7 @@ def _component(item: Item, groups: Groups, security: bool) -> Dict[str, Any]:
                 ("proof", item.proof),
                 ("needed-by", item.why),
                 ("destination", item.destination),
-                ("security", "true" if security else ""),
+                ("security", "true" if item.security else ""),
             )
             if value
         ],
