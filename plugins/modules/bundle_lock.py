@@ -50,6 +50,19 @@ options:
     description: The content-addressed store, which keeps what was fetched.
     type: path
     default: /var/lib/fieldops-bundle
+  prove:
+    description:
+      - Whether apt itself is to judge before a new lock is written. It is given an empty target, or what O(bom) says is installed,
+        and the packages that the lock names, and asked to install all that the bill of materials names.
+      - V(auto) asks apt where it is at hand on the connected machine, V(always) fails where it is not.
+    type: str
+    choices: [auto, always, never]
+    default: auto
+  explain:
+    description: Names of items, such as packages, of which RV(explained) tells why they are in the lock.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: fieldops.mattermost.bundle
 """
@@ -66,6 +79,13 @@ EXAMPLES = r"""
     path: /srv/bundles/site.lock.json
   check_mode: true
   diff: true
+
+- name: Ask what needs two packages
+  fieldops.mattermost.bundle_lock:
+    bom: "{{ lookup('ansible.builtin.file', 'bom.yml') | from_yaml }}"
+    path: /srv/bundles/site.lock.json
+    explain: [libicu72, perl]
+  check_mode: true
 
 - name: Take images from a registry of the organisation, with its own authority
   fieldops.mattermost.bundle_lock:
@@ -136,14 +156,32 @@ changes:
     bytes:
       description: What has to be carried because of this change.
       type: int
+    security:
+      description: Whether a suite for security updates has what is new.
+      type: bool
     text:
       description: All of this as one line for people.
       type: str
-warnings_of_sources:
-  description: What the sources had to remark, such as packages that exclude each other. Also shown as warnings.
+withheld:
+  description:
+    - What policy kept back, and what cannot do without it, each with C(kind), C(group), C(name), C(version), C(reason) and
+      C(because_of), which is the name of what it needs, and all of this as C(text). Also shown as warnings.
+  returned: success
+  type: list
+  elements: dict
+proved:
+  description: What apt said it would install, one sentence for each repository. Empty when nothing is new, or apt was not asked.
   returned: success
   type: list
   elements: str
+  sample: ['debian-12: apt installs 159 packages on an empty target.']
+explained:
+  description:
+    - Why each name of O(explain) is in the lock, once for each repository that has it, with C(name), C(kind), C(group), C(text) and
+      C(chain), the names from the bill of materials down to it. The chain is empty when the lock has no such name.
+  returned: when O(explain) is given
+  type: list
+  elements: dict
 """
 
 import os
@@ -166,6 +204,8 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "store": {"type": "path", "default": "/var/lib/fieldops-bundle"},
             "credentials": access.OPTION,
+            "prove": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
+            "explain": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -174,12 +214,19 @@ def main() -> None:
     try:
         bom = Bom.parse(module.params["bom"])
         client = Client(keychain=access.Keychain.given(module.params["credentials"]))
-        result = make_lock(bom, path=path, store=module.params["store"], client=client, check=module.check_mode)
+        result = make_lock(
+            bom,
+            path=path,
+            store=module.params["store"],
+            client=client,
+            check=module.check_mode,
+            prove=module.params["prove"],
+        )
     except BundleError as error:
         module.fail_json(msg=str(error))
     for warning in result.warnings:
         module.warn(warning)
-    lock = result.lock
+    lock, explain = result.lock, module.params["explain"]
     module.exit_json(
         changed=result.changed,
         path=path,
@@ -190,6 +237,9 @@ def main() -> None:
         bytes_missing=result.bytes_missing,
         changes=[change.told() for change in result.changes],
         warnings_of_sources=list(result.warnings),
+        withheld=[row.told() for row in lock.withheld],
+        proved=list(result.proved),
+        **({"explained": [row for name in explain for row in lock.explain(name)]} if explain else {}),
         diff={
             "before_header": path,
             "after_header": path,

@@ -94,15 +94,6 @@ class Repository:
 
 
 @dataclass(frozen=True)
-class Chain:
-    """Why an item is there: the names from the bill of materials down to it."""
-
-    kind: str
-    group: str
-    names: Tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Withheld:
     """Something that policy kept back, or that cannot do without such a thing."""
 
@@ -112,6 +103,11 @@ class Withheld:
     version: str
     reason: str
     because_of: str = ""  # the name that was kept back; empty when it is this one
+
+    def told(self) -> Dict[str, Any]:
+        """For playbooks, and as one line for people."""
+        where = f" ({self.group})" if self.group else ""
+        return {**asdict(self), "text": f"{self.kind} {self.name}{where} is withheld: {self.reason}"}
 
 
 @dataclass(frozen=True)
@@ -148,9 +144,14 @@ class Lock:
         found.update({item.sha256: (item.size, item.url) for item in self.items})
         return found
 
-    def why(self, name: str) -> List[Chain]:
-        """Why something of that name is in the bundle, once for each repository that has it."""
-        return [Chain(item.kind, item.group, self.chain(item)) for item in self.items if item.name == name]
+    def explain(self, name: str) -> List[Dict[str, Any]]:
+        """Why something of that name is in the bundle, once for each repository that has it; in words, too."""
+        found = []
+        for item in (item for item in self.items if item.name == name):
+            chain, where = self.chain(item), f" ({item.group})" if item.group else ""
+            text = f"{' -> '.join(chain)}{where}" if len(chain) > 1 else f"{name}{where} is named by the BOM"
+            found.append({"name": name, "kind": item.kind, "group": item.group, "chain": list(chain), "text": text})
+        return found or [{"name": name, "kind": "", "group": "", "chain": [], "text": f"{name} is not in the lock"}]
 
     def chain(self, item: Item) -> Tuple[str, ...]:
         """From what the BOM names down to this item."""

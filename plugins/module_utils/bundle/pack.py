@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from dataclasses import dataclass, field
-from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Set, Tuple, Union
 
 from . import fsutil, manifest
 from .contents import Delta, render_changes
@@ -22,6 +23,7 @@ from .manifest import Root
 from .openpgp import SigningKey
 from .package_signatures import check_packages
 from .progress import Progress
+from .screen import Screen
 from .seal import Sealer
 from .store import Store
 from .volumes import Entry, Plan, lay_out
@@ -51,6 +53,7 @@ class PackResult:
     base_version: int = 0
     volumes: List[Dict[str, Any]] = field(default_factory=list)
     changes: List[Dict[str, Any]] = field(default_factory=list)
+    withheld: List[Dict[str, Any]] = field(default_factory=list)
 
     def told(self) -> Dict[str, Any]:
         """For playbooks."""
@@ -97,6 +100,7 @@ class Packer:
         self.base_list = base
         self.use_ledger = ledger
         self.acknowledge = acknowledge
+        self._fresh: Dict[str, bytes] = {}  # evidence that is not beside the lock, as policy made it
         self.path = os.path.join(output, self.lock.name)
         self.key_path = os.path.join(output, KEY_FILE)
 
@@ -120,7 +124,14 @@ class Packer:
             if base is not None and base.version == self.lock.version:
                 result.acknowledged = True
                 return result
-            return _Build(self, base, ledger, result).run(check=check)
+            build = _Build(self, base, ledger, result)
+            screen = Screen(self.lock, self.store, now=time.time())
+            brought = screen.run(build.objects, build.fetch, check=check, any_age=bool(self.only_volumes))
+            if brought or screen.lock is not self.lock:
+                self.lock, self._fresh, result.lock = screen.lock, screen.fresh, screen.lock
+                build = _Build(self, base, ledger, result, brought)
+            result.withheld = [row.told() for row in self.lock.withheld]
+            return build.run(check=check)
 
     def _base(self, ledger: Ledger) -> Optional[Base]:
         base = None
@@ -143,14 +154,23 @@ class Packer:
 
     def evidence(self, sha256: str) -> bytes:
         """A piece of evidence; in check mode it need not be in the store yet."""
-        return self.store.read(sha256) or fsutil.read_plain(evidence_path(self.lock_path, sha256))
+        held = self._fresh.get(sha256, self.store.read(sha256))
+        return held if held is not None else fsutil.read_plain(evidence_path(self.lock_path, sha256))
 
 
 class _Build:
     """What there is to do for one bundle on one base."""
 
-    def __init__(self, packer: Packer, base: Optional[Base], ledger: Ledger, result: PackResult) -> None:
+    def __init__(
+        self,
+        packer: Packer,
+        base: Optional[Base],
+        ledger: Ledger,
+        result: PackResult,
+        brought: Optional[Dict[str, Tuple[int, str]]] = None,
+    ) -> None:
         self.packer = packer
+        self.brought = brought or {}  # what was fetched already, to be looked at
         self.lock = packer.lock
         self.store = packer.store
         self.base = base
@@ -184,17 +204,28 @@ class _Build:
 
     def run(self, *, check: bool) -> PackResult:
         missing = self._missing()
-        size = sum(size for size, _url in missing.values())
-        progress = Progress(self.packer.progress, objects=len(missing), size=size)
-        self._tell(missing)
+        self._tell({**self.brought, **missing})
         if check:
             self.result.changed |= bool(missing) or not self._is_current()
         else:
-            self.packer.gatherer.fetch(missing, progress)
+            progress = self._gather(missing)
+            missing = {**self.brought, **missing}
             check_packages(self.lock, self.store)
             progress.say("laying out the volumes")
             self.result.changed |= self._lay_out(missing) or bool(missing)
         return self.result
+
+    def fetch(self, wanted: Set[str]) -> Dict[str, Tuple[int, str]]:
+        """Bring these objects in ahead of the rest; returns those that were not there."""
+        missing = {sha256: self.objects[sha256] for sha256 in wanted if not self._held(sha256, self.objects[sha256][0])}
+        self._gather(missing)
+        return missing
+
+    def _gather(self, missing: Dict[str, Tuple[int, str]]) -> Progress:
+        size = sum(size for size, _url in missing.values())
+        progress = Progress(self.packer.progress, objects=len(missing), size=size)
+        self.packer.gatherer.fetch(missing, progress)
+        return progress
 
     def _missing(self) -> Dict[str, Tuple[int, str]]:
         """What the wanted volumes need and the store lacks. An object in pieces is needed for the hashes of all its pieces."""

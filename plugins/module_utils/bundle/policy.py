@@ -32,12 +32,6 @@ def forbidden(lock: Lock, patterns: Sequence[str]) -> Dict[str, str]:
     return found
 
 
-def sentence(row: Withheld) -> str:
-    """One thing that is withheld, for people."""
-    where = f" ({row.group})" if row.group else ""
-    return f"{row.kind} {row.name}{where} is withheld: {row.reason}"
-
-
 def refusal(lock: Lock, reasons: Mapping[str, str]) -> str:
     """What stands in the way of the bundle, all of it."""
     told = []

@@ -209,7 +209,7 @@ class _Maker:
     def _result(self, lock: Lock, before: Optional[Lock], changed: bool, warnings: Sequence[str]) -> LockResult:
         held = self.workspace.store.has
         missing = sum(size for sha256, (size, _url) in lock.objects().items() if not held(sha256, size))
-        told = [*warnings, *(policy.sentence(row) for row in lock.withheld)]
+        told = [*warnings, *(row.told()["text"] for row in lock.withheld)]
         return LockResult(changed, lock, before, compare(before, lock), told, missing)
 
 

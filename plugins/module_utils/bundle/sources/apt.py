@@ -123,6 +123,9 @@ class AptResolver:
         stanzas = Evidence("stanzas", len(text), self.workspace.keep(text), "", item.name)
         repository = Repository(item.name, item.release, item.architecture, tuple(sorted(wanted)), stanzas.sha256)
         proof = Proof(item, list(resolver.asked), text, resolver.excluded(), list(self.installed.values()))
+        status = proof.status().encode()  # a depot proves the closure on the same terms
+        if status:
+            kept.append(Evidence("status", len(status), self.workspace.keep(status), "", item.name))
         found = Resolved(
             items=[self._item(package, resolver) for package in chosen],
             evidence=[*kept, stanzas],

@@ -37,6 +37,11 @@ class Proof:
         target = f"a target with {len(self.installed)} packages" if self.installed else "an empty target"
         return f"{self.item.name}: apt installs {len(would)} packages on {target}."
 
+    def status(self) -> str:
+        """What the closure leaves out because targets have it; empty when it leaves out nothing."""
+        there = [_without_needs(package) for package in self.excluded] + list(self.installed)
+        return status_of(there, architecture=self.item.architecture)
+
     def _apt(self, root: str) -> Apt:
         """The index is this very process's own, made of what was verified, so nobody has to sign it for apt."""
         item, name = self.item, self.item.name
@@ -46,12 +51,11 @@ class Proof:
         )
         for file, data in ((path, self.stanzas), ("Release", release)):
             fsutil.write_atomic(os.path.join(root, "repository/dists", name, file), data)
-        there = [_without_needs(package) for package in self.excluded] + list(self.installed)
         return Apt(
             os.path.join(root, "apt"),
             sources=f"deb [trusted=yes] file:{root}/repository {name} {aptrepo.COMPONENT}\n",
             architecture=item.architecture,
-            status=status_of(there, architecture=item.architecture),
+            status=self.status(),
             recommends=item.recommends,
         )
 
