@@ -12,8 +12,10 @@ import textwrap
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
+import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import SigningKey
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources.dnf_judge import Dnf
+from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
 
 TOOLS = {"rpmbuild": "rpm", "rpmsign": "rpm", "rpmkeys": "rpm", "createrepo_c": "createrepo-c", "dnf": "dnf"}
 ABSENT = sorted({package for tool, package in TOOLS.items() if not shutil.which(tool)})
@@ -168,6 +170,16 @@ class Host(Dnf):
         argv = ["rpm", "--root", f"{self.root}/target", "--query", "--all", "--queryformat", "%{NEVRA}\\n"]
         done = subprocess.run(argv, capture_output=True, text=True, check=True, env={**os.environ, "HOME": "/"})
         return sorted(line for line in done.stdout.split() if not line.startswith("gpg-pubkey"))
+
+
+@pytest.fixture(scope="session")
+def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
+    return Builder(tmp_path_factory.mktemp("rpms"))
+
+
+@pytest.fixture
+def yum(side: Side, builder: Builder) -> YumUpstream:
+    return YumUpstream(side.upstream.root, builder, side.keys["archive"])
 
 
 def bom(yum: YumUpstream, url: str, *packages: str, source: Any = None, **more: Any) -> Dict[str, Any]:

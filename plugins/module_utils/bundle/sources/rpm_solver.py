@@ -22,7 +22,7 @@ from ..errors import BundleError
 from . import rpm_dnf
 
 _PYTHONS = (sys.executable, "/usr/bin/python3", "/usr/libexec/platform-python")
-_PATIENCE = 1800  # seconds
+_PATIENCE = 1800.0  # seconds
 _PLATFORM = re.compile(rb"^ +platform: \[ ?([a-z0-9.]+) ?\]$", re.MULTILINE)
 _NOISE = ("Problems in request:", "")
 
@@ -69,16 +69,19 @@ def solve(item: RpmItem, repositories: Sequence[Mapping[str, str]]) -> List[Choi
 def _ask(python: str, question: Mapping[str, Any]) -> List[Dict[str, Any]]:
     script = f"{inspect.getsource(rpm_dnf)}\nsys.exit(main())\n"
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": question["directory"], "LC_ALL": "C.UTF-8"}
-    # The engine imports nothing of Ansible, hence no run_command.
-    # pylint: disable-next=ansible-bad-function
-    done = subprocess.run(
-        [python, "-I", "-c", script],
-        input=json.dumps(question).encode(),
-        capture_output=True,
-        check=False,
-        env=environment,
-        timeout=_PATIENCE,
-    )
+    try:
+        # The engine imports nothing of Ansible, hence no run_command.
+        # pylint: disable-next=ansible-bad-function
+        done = subprocess.run(
+            [python, "-I", "-c", script],
+            input=json.dumps(question).encode(),
+            capture_output=True,
+            check=False,
+            env=environment,
+            timeout=_PATIENCE,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BundleError(f"dnf did not find an answer within {_PATIENCE:g} seconds.") from error
     if done.returncode == 0:
         rows: List[Dict[str, Any]] = json.loads(done.stdout)
         return rows

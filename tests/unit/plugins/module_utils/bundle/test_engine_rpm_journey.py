@@ -10,19 +10,9 @@ from typing import Dict
 import pytest
 from ansible_collections.fieldops.mattermost.tests.unit import yum_upstream
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
-from ansible_collections.fieldops.mattermost.tests.unit.yum_upstream import Builder, Host, YumUpstream
+from ansible_collections.fieldops.mattermost.tests.unit.yum_upstream import Host, YumUpstream
 
 pytestmark = pytest.mark.skipif(bool(yum_upstream.ABSENT), reason=yum_upstream.WHY_NOT)
-
-
-@pytest.fixture(scope="session")
-def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
-    return Builder(tmp_path_factory.mktemp("rpms"))
-
-
-@pytest.fixture
-def yum(side: Side, builder: Builder) -> YumUpstream:
-    return YumUpstream(side.upstream.root, builder, side.keys["archive"])
 
 
 def carried(side: Side) -> Dict[str, str]:
