@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.fieldops.mattermost.plugins.filter import mission_partner as filters
 from ansible_collections.fieldops.mattermost.plugins.filter import mission_partner_flows as network
 from ansible_collections.fieldops.mattermost.plugins.filter import mission_partner_peers as partners
+from ansible_collections.fieldops.mattermost.plugins.filter.flows import firewall_problems
 
 KEY = "x36iPiAym5KCTYpzeHSzqULVSB4ja/ZtFeI4unzNTwU="
 
@@ -444,6 +445,25 @@ def test_recorders_on_the_host_of_the_proxy_and_of_the_media_are_let_in_there() 
     assert found["recorders_in"] == ("in", [443], ["172.17.0.0/16"])
     assert found["media_in_udp"] == ("in", [8443], ["10.20.8.0/24", "172.17.0.0/16"])
     assert "recorders_site" not in forwards("all", [both, CHAT, DATA])
+
+
+@pytest.mark.parametrize("host", ["gate", "records", "media", "chat"])
+def test_the_firewall_takes_what_hosts_let_through_and_forward(host: str) -> None:
+    more = {"dns_servers": ["10.20.0.53"], "tunnel_guests": ["10.99.0.201"]}
+    site = [*SITE, MEDIA, RECORDS]
+    firewall = {
+        "flows": network.mission_partner_flows(site, host, options(**more)),
+        "forwards": network.mission_partner_forwards(site, host, options(**more)),
+        "default_forward": "drop",
+        "management_sources": ["10.0.9.0/24"],
+        "ssh_connection": "",
+        "ssh_port": 22,
+        "default_in": "drop",
+        "log_rate": "10/minute",
+        "table": "mattermost",
+        "confirm_timeout": 60,
+    }
+    assert firewall_problems(firewall) == []
 
 
 def test_guests_with_a_tunnel_take_part_in_calls() -> None:
