@@ -54,13 +54,7 @@ def _carried(given: dict[str, Any]) -> list[str]:
 
 
 def _addresses(given: dict[str, Any]) -> list[str]:
-    networks = {
-        "air_gapped_client_networks": given["client_networks"],
-        "air_gapped_management_sources": given["management_sources"],
-        "air_gapped_load_balancer_addresses": given["load_balancers"],
-        **given["servers_of"],
-    }
-    return scenario.address_problems(ROLE, given, networks)
+    return scenario.address_problems(ROLE, given)
 
 
 def _secrets(given: dict[str, Any]) -> list[str]:

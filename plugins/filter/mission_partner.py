@@ -48,13 +48,7 @@ def _basics(given: dict[str, Any]) -> list[str]:
 
 
 def _addresses(given: dict[str, Any]) -> list[str]:
-    networks = {
-        "mission_partner_client_networks": given["client_networks"],
-        "mission_partner_management_sources": given["management_sources"],
-        "mission_partner_load_balancer_addresses": given["load_balancers"],
-        **given["servers_of"],
-    }
-    return scenario.address_problems(ROLE, given, networks)
+    return scenario.address_problems(ROLE, given)
 
 
 def _allow_lists(given: dict[str, Any]) -> list[str]:

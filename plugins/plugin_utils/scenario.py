@@ -100,8 +100,14 @@ def release_problems(role: str, version: Any, sha256: str | None, *, where: str)
     return problems
 
 
-def address_problems(role: str, given: Mapping[str, Any], networks: Mapping[str, Iterable[Any]]) -> list[str]:
+def address_problems(role: str, given: Mapping[str, Any]) -> list[str]:
     """The site's address, the hosts' addresses and systems, and lists of networks by the names of their variables."""
+    networks: dict[str, Iterable[Any]] = {
+        f"{role}_client_networks": given["client_networks"],
+        f"{role}_management_sources": given["management_sources"],
+        f"{role}_load_balancer_addresses": given["load_balancers"],
+        **given["servers_of"],
+    }
     problems = []
     site = urlsplit(str(given["site_url"]))
     if site.scheme != "https" or not site.hostname or site.path.strip("/"):
