@@ -256,7 +256,6 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=ARGUMENTS,
         mutually_exclusive=[("base", "ledger")],
-        required_by={"base": ["base_keyring"]},
         supports_check_mode=True,
     )
     os.umask(0o022)

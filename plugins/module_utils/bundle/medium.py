@@ -178,6 +178,15 @@ class Inspection:
     signers: Tuple[str, ...]
     documents: Dict[str, bytes]
 
+    def absent(self) -> List[str]:
+        """Objects of the lock that these media do not bring, neither whole nor all their pieces."""
+        found = []
+        for sha256, size in self.sizes.items():
+            source = self.objects.get(sha256, [])
+            if not isinstance(source, str) and not (source and pieces.chain(source, size)):
+                found.append(sha256)
+        return found
+
 
 def copy_object(inspection: Inspection, sha256: str, target: str, *, kept: Sequence[Part] = ()) -> None:
     """Bring an object from the media to a file, hashing in the same read. Pieces kept from other media are joined with those here."""

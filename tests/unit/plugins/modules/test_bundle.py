@@ -14,6 +14,7 @@ from typing import Any, Callable, Dict, Iterator
 import pytest
 from ansible_collections.fieldops.mattermost.tests.unit import engine_fixtures
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
+from ansible_collections.fieldops.mattermost.tests.unit.volumes_side import Volumes
 
 Run = Callable[..., Dict[str, Any]]
 
@@ -77,3 +78,34 @@ def test_failures_are_messages(given: Dict[str, Any], run_module: Run, side: Sid
     side.web.plan("/debian/pool/main/app_1.0_amd64.deb", 404)
     assert "1 of 1 objects could not be fetched" in run_module("bundle", **given)["msg"]
     assert "No such file" in run_module("bundle", **{**given, "lock": "/nowhere"})["msg"]
+
+
+def test_volumes_and_a_delta(given: Dict[str, Any], run_module: Run, side: Side) -> None:
+    made = Volumes(side)
+    made.lock(later=60)
+    first = run_module("bundle", **given, volume_size="400kB")
+    assert [volume["name"] for volume in first["volumes"]] == made.names() and len(made.names()) > 3
+    assert sum(volume["pieces"] for volume in first["volumes"]) > 1
+    assert (first["base"], first["objects_left_out"], first["acknowledged"]) == ("", 0, False)
+    (made.path / "volume-002/lock.json").unlink()
+    assert run_module("bundle", **given, volume_size="400kB", volumes=["volume-001"])["changed"] is False
+    assert run_module("bundle", **given, volume_size="400kB", volumes=["volume-002"])["changed"] is True
+
+    base = {"base": str(made.list_of(made.inspect())), "base_keyring": side.keys["depot"].public_key().decode()}
+    made.add("file-1", 50_000, seed="new")
+    made.lock(later=120)
+    delta = run_module("bundle", **given, **base)
+    assert (delta["base"], delta["base_version"]) == (first["root"], first["version"])
+    assert [(row["change"], row["name"]) for row in delta["changes"]] == [("changed", "file-1")]
+    same = run_module("bundle", **given, ledger=True, acknowledge=first["root"])
+    assert (same["changed"], same["root"]) == (True, delta["root"])  # the ledger moved, the bundle is the same
+    listed = {"acknowledge": str(made.list_of(made.inspect())), "base_keyring": base["base_keyring"]}
+    assert run_module("bundle", **given, ledger=True, **listed)["acknowledged"] is True
+
+
+def test_options_that_make_no_sense(given: Dict[str, Any], run_module: Run, side: Side) -> None:
+    assert "is not a size such as" in run_module("bundle", **given, volume_size="big")["msg"]
+    assert "No public key is given" in run_module("bundle", **given, base="/list")["msg"]
+    assert "mutually exclusive" in run_module("bundle", **given, base="/list", base_keyring="x", ledger=True)["msg"]
+    assert "No public key is given" in run_module("bundle", **given, ledger=True, acknowledge="/list")["msg"]
+    assert "Cannot acknowledge '12'" in run_module("bundle", **given, ledger=True, acknowledge="12")["msg"]
