@@ -78,7 +78,7 @@ def _prove(subject: Subject, mode: str, made_of: str) -> Proof:
             return Proof(place, True, judge(subject, root), made_of)
     except BundleError as error:
         raise BundleError(
-            f"{place} is not published: {error} What was published before stays. Lock and bundle again; the objects are kept."
+            f"{place} is not published: {error} What was published before stays, and the objects are kept."
         ) from error
 
 
