@@ -162,6 +162,13 @@ changes:
     text:
       description: All of this as one line for people.
       type: str
+signing_keys:
+  description:
+    - Publishers' keys that vouch for the lock and expire, each with C(fingerprint), C(expires), the C(days) that are left, and what
+      it signed as C(of). Within 90 days of the end a warning is given, too.
+  returned: success
+  type: list
+  elements: dict
 withheld:
   description:
     - What policy kept back, and what cannot do without it, each with C(kind), C(group), C(name), C(version), C(reason) and
@@ -189,7 +196,7 @@ from collections import Counter
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.bundle import access
+from ..module_utils.bundle import access, key_expiry
 from ..module_utils.bundle.bom import Bom
 from ..module_utils.bundle.errors import BundleError
 from ..module_utils.bundle.fetch import Client
@@ -236,6 +243,7 @@ def main() -> None:
         bytes=sum(size for size, _url in lock.objects().values()),
         bytes_missing=result.bytes_missing,
         changes=[change.told() for change in result.changes],
+        signing_keys=key_expiry.told(lock),
         warnings_of_sources=list(result.warnings),
         withheld=[row.told() for row in lock.withheld],
         proved=list(result.proved),

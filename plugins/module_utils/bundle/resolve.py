@@ -11,11 +11,12 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import Iterator, List, Optional, Protocol, Sequence
 
-from . import fsutil, policy
+from . import fsutil, key_expiry, policy
 from .bom import Bom
 from .errors import BundleError, told_plainly
 from .fetch import Client
 from .lock import Change, Lock, compare, evidence_path, stamp
+from .sources import mattermost
 from .sources.apt import AptResolver
 from .sources.apt_host import Host
 from .sources.chart import container_resolvers
@@ -108,6 +109,7 @@ class _Maker:
             return self._result(before, before, False, [])
         resolved = [resolver.resolve() for resolver in self.resolvers]
         lock = self._kept_within(self._assemble(resolved, before))
+        mattermost.check(lock)
         warnings = [warning for part in resolved for warning in part.warnings]
         if before is not None and self._is_still_good(before, lock):
             self._remember(before, answer)
@@ -210,6 +212,7 @@ class _Maker:
         held = self.workspace.store.has
         missing = sum(size for sha256, (size, _url) in lock.objects().items() if not held(sha256, size))
         told = [*warnings, *(row.told()["text"] for row in lock.withheld)]
+        told += [*mattermost.warnings(lock), *key_expiry.warnings(lock, self.workspace.now)]
         return LockResult(changed, lock, before, compare(before, lock), told, missing)
 
 
