@@ -22,6 +22,37 @@ ABSENT = sorted({package for tool, package in TOOLS.items() if not shutil.which(
 WHY_NOT = f"install the Debian packages {', '.join(ABSENT)} (tools/bootstrap does)"
 EL = {"name": "el-9", "release": "9", "architecture": "x86_64"}
 
+# An advisory of version 1.0 of the package app, and one of an older version.
+UPDATES = """<?xml version="1.0" encoding="UTF-8"?>
+<updates>
+  <update type="security"><id>EX-1</id><pkglist><collection><package name="app" version="1.0" release="1" epoch="0"
+    arch="noarch"><filename>app-1.0-1.noarch.rpm</filename></package></collection></pkglist></update>
+  <update type="bugfix"><id>EX-2</id><pkglist><collection><package name="app" version="0.9" release="1" epoch="0"
+    arch="noarch"><filename>app-0.9-1.noarch.rpm</filename></package></collection></pkglist></update>
+</updates>
+"""
+MODULES = """---
+document: modulemd
+version: 2
+data:
+  name: tool
+  stream: "{stream}"
+  version: 1
+  context: c0ffee
+  arch: x86_64
+  summary: A tool
+  description: A tool
+  license:
+    module: [MIT]
+  dependencies:
+    - requires:
+        platform: [el9]
+  artifacts:
+    rpms:
+      - tool-0:{stream}-1.noarch
+...
+"""
+
 
 def run(*argv: object) -> str:
     done = subprocess.run([str(word) for word in argv], capture_output=True, text=True, check=False)
@@ -114,7 +145,7 @@ class YumUpstream:
     def publish(self, *options: str, revision: int = 1_700_000_000, **more: str) -> None:
         """Index and sign. More are further kinds of metadata, such as updateinfo, by their content."""
         run("createrepo_c", "--quiet", "--no-database", "--revision", revision, "--set-timestamp-to-revision",
-            "--update", *options, self.base)  # fmt: skip
+            *options, self.base)  # fmt: skip
         for kind, content in more.items():
             place = self.base.parent / f"{kind}.{'yaml' if kind == 'modules' else 'xml'}"
             place.write_text(content)

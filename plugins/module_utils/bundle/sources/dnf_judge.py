@@ -21,7 +21,15 @@ class Dnf:
     """dnf with none of this machine's repositories, keys, plugins or packages. It checks both signatures."""
 
     def __init__(
-        self, root: str, repository: str, *, keys: Sequence[str], release: str, architecture: str, gpgcheck: bool = True
+        self,
+        root: str,
+        repository: str,
+        *,
+        keys: Sequence[str],
+        release: str,
+        architecture: str,
+        gpgcheck: bool = True,
+        platform: str = "",
     ) -> None:
         self.root = root
         self.about = ["--releasever", release, "--forcearch", architecture]
@@ -30,6 +38,7 @@ class Dnf:
             "pluginpath": f"{root}/plugins",
             "install_weak_deps": "False",
             "best": "True",
+            "module_platform_id": platform,
         }
         source = {
             "name": "depot",

@@ -17,7 +17,7 @@ from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.yumrepo import Description
 from ansible_collections.fieldops.mattermost.tests.unit import yum_upstream
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import NOW, Side
-from ansible_collections.fieldops.mattermost.tests.unit.yum_upstream import Builder, YumUpstream
+from ansible_collections.fieldops.mattermost.tests.unit.yum_upstream import MODULES, UPDATES, Builder, YumUpstream
 
 pytestmark = pytest.mark.skipif(bool(yum_upstream.ABSENT), reason=yum_upstream.WHY_NOT)
 
@@ -152,37 +152,6 @@ def test_several_sources_are_one_union(side: Side, yum: YumUpstream, builder: Bu
     told = description(side, found)
     assert [len(source.keys) for source in told.sources] == [1, 1]
     assert told.sources[0].keys != told.sources[1].keys
-
-
-UPDATES = """<?xml version="1.0" encoding="UTF-8"?>
-<updates>
-  <update type="security"><id>EX-1</id><pkglist><collection><package name="app" version="1.0" release="1" epoch="0"
-    arch="noarch"><filename>app-1.0-1.noarch.rpm</filename></package></collection></pkglist></update>
-  <update type="bugfix"><id>EX-2</id><pkglist><collection><package name="app" version="0.9" release="1" epoch="0"
-    arch="noarch"><filename>app-0.9-1.noarch.rpm</filename></package></collection></pkglist></update>
-</updates>
-"""
-MODULES = """---
-document: modulemd
-version: 2
-data:
-  name: tool
-  stream: "{stream}"
-  version: 1
-  context: c0ffee
-  arch: x86_64
-  summary: A tool
-  description: A tool
-  license:
-    module: [MIT]
-  dependencies:
-    - requires:
-        platform: [el9]
-  artifacts:
-    rpms:
-      - tool-0:{stream}-1.noarch
-...
-"""
 
 
 def test_advisories_of_carried_packages_come_along(side: Side, yum: YumUpstream) -> None:
