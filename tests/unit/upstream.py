@@ -38,7 +38,9 @@ class Upstream:
     def __init__(self, root: Path, key: SigningKey) -> None:
         self.root = root
         self.key = key
+        self.architectures: Tuple[str, ...] = ("amd64",)
         self.suites: Dict[str, List[str]] = {}
+        self.sources: Dict[str, List[str]] = {}
         self.release: Dict[str, Dict[str, str]] = {}
         for suite in (SUITE, f"{SUITE}-security"):
             self.suites[suite] = []
@@ -65,26 +67,58 @@ class Upstream:
         stanza = "".join(f"{key}: {value}\n" for key, value in told.items() if value)
         self.suites[suite].append(stanza)
 
+    def add_suite(self, suite: str, **fields: str) -> None:
+        self.suites[suite] = []
+        self.release[suite] = {key.replace("_", "-"): value for key, value in fields.items()}
+
+    def add_source(self, name: str, version: str = "1.0", *, suite: str = SUITE, **fields: str) -> None:
+        """A source package of two files."""
+        listed = []
+        (self.root / "debian/pool/src").mkdir(parents=True, exist_ok=True)
+        for file in (f"{name}_{version}.dsc", f"{name}_{version}.tar.xz"):
+            data = content(file, version)
+            (self.root / "debian/pool/src" / file).write_bytes(data)
+            listed.append(f" {hashlib.sha256(data).hexdigest()} {len(data)} {file}")
+        told = {"Package": name, "Version": version, "Binary": name, "Directory": "pool/src", **fields}
+        stanza = "".join(f"{key}: {value}\n" for key, value in told.items())
+        self.sources.setdefault(suite, []).append(f"{stanza}Checksums-Sha256:\n" + "\n".join(listed) + "\n")
+
+    def _indexes(self, suite: str) -> Dict[str, bytes]:
+        """What each index of a suite says, by its path without ending."""
+        found = {}
+        for architecture in self.architectures:
+            stanzas = [
+                stanza
+                for stanza in self.suites[suite]
+                if self.architectures == ("amd64",)
+                or f"\nArchitecture: {architecture}\n" in stanza
+                or "\nArchitecture: all\n" in stanza
+            ]
+            found[f"main/binary-{architecture}/Packages"] = "\n".join(stanzas).encode()
+        if suite in self.sources:
+            found["main/source/Sources"] = "\n".join(self.sources[suite]).encode()
+        return found
+
     def publish(self, *, now: float = NOW, endings: Sequence[str] = (".xz", ".gz", ""), detached: bool = False) -> None:
-        for suite, stanzas in self.suites.items():
+        for suite in self.suites:
             base = self.root / "debian/dists" / suite
-            text = "\n".join(stanzas).encode()
-            packed = {".xz": lzma.compress(text), ".gz": gzip.compress(text, mtime=0), "": text}
             lines = []
-            for ending in endings:
-                path = f"main/binary-amd64/Packages{ending}"
-                digest = hashlib.sha256(packed[ending]).hexdigest()
-                for name in (path, f"main/binary-amd64/by-hash/SHA256/{digest}"):
-                    (base / name).parent.mkdir(parents=True, exist_ok=True)
-                    (base / name).write_bytes(packed[ending])
-                lines.append(f" {digest} {len(packed[ending])} {path}")
+            for index, text in self._indexes(suite).items():
+                packed = {".xz": lzma.compress(text), ".gz": gzip.compress(text, mtime=0), "": text}
+                for ending in endings:
+                    path = f"{index}{ending}"
+                    digest = hashlib.sha256(packed[ending]).hexdigest()
+                    for name in (path, f"{index.rpartition('/')[0]}/by-hash/SHA256/{digest}"):
+                        (base / name).parent.mkdir(parents=True, exist_ok=True)
+                        (base / name).write_bytes(packed[ending])
+                    lines.append(f" {digest} {len(packed[ending])} {path}")
             fields = {
                 "Origin": "Debian",
                 "Suite": "stable",
                 "Codename": suite,
                 "Date": email.utils.formatdate(now - 3600, usegmt=True),
                 "Acquire-By-Hash": "yes",
-                "Architectures": "all amd64",
+                "Architectures": f"all {' '.join(self.architectures)}",
                 "Components": "main",
                 "No-Support-for-Architecture-all": "Packages",
                 **self.release[suite],

@@ -8,14 +8,14 @@ import itertools
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources import apt_host, apt_release, debian
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources.apt_host import Host
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources.apt_index import Index
-from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources.apt_resolver import Layer, Resolver
+from ansible_collections.fieldops.mattermost.tests.unit.apt_pools import index, names, resolver
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
 
 VERSIONS = [
@@ -81,11 +81,6 @@ def test_dependency_fields() -> None:
     assert fields == {"Package": "a", "Depends": "b,\nc"}
 
 
-def index(tmp_path: Path, text: str, name: str = "a" * 64) -> Index:
-    (tmp_path / "plain").write_text(text)
-    return Index.build(str(tmp_path / "cache"), name, str(tmp_path / "plain"), "")
-
-
 def test_an_index_is_searched_and_kept(tmp_path: Path) -> None:
     text = (
         "Package: a\nVersion: 1\n\nVersion: 1\nPackage: b\nProvides: v (= 2), w\n\nPackage: a\nVersion: 2\nProvides: v\n\n"
@@ -114,26 +109,6 @@ def test_what_does_not_decompress(tmp_path: Path, ending: str) -> None:
     (tmp_path / "x").write_bytes(b"not compressed")
     with pytest.raises(BundleError, match=r"Cannot decompress the index"):
         Index.build(str(tmp_path / "cache"), "a" * 64, str(tmp_path / "x"), ending)
-
-
-def resolver(tmp_path: Path, *texts: str, priorities: Any = (), **more: Any) -> Resolver:
-    layers = []
-    for number, text in enumerate(texts):
-        lines = []
-        for line in text.strip().splitlines():
-            name, version, *fields = [part.strip() for part in line.split(";")]
-            lines.append(
-                "\n".join(
-                    [f"Package: {name}", f"Version: {version}", *({"Architecture: amd64"} - set(fields)), *fields]
-                )
-            )
-        built = index(tmp_path, "\n\n".join(lines) + "\n", f"{number:064d}")
-        layers.append(Layer(built, priorities[number] if priorities else 500))
-    return Resolver(layers, architecture="amd64", **more)
-
-
-def names(tmp_path: Path, wanted: str, *texts: str, **more: Any) -> List[str]:
-    return list(resolver(tmp_path, *texts, **more).resolve(wanted.split()))
 
 
 def test_the_newest_over_all_suites(tmp_path: Path) -> None:
