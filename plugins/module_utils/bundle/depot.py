@@ -21,7 +21,7 @@ from .intake import Copied, Intake, Terms
 from .lock import compare, summary
 from .openpgp import Keyring, SigningKey
 from .prune import Plan, carry_out, check_plan, make_plan
-from .publish import apt, collections, files, images, rpm, wheels
+from .publish import apt, charts, collections, files, images, rpm, wheels
 from .store import Store
 from .waiting import Awaited
 
@@ -31,6 +31,7 @@ PUBLISHERS: Tuple[Publisher, ...] = (
     rpm.publish,
     files.publish,
     images.publish,
+    charts.publish,
     wheels.publish,
     collections.publish,
 )

@@ -12,6 +12,7 @@ from ..oci import DIGEST, PLATFORM, Reference
 from ..reader import Reader, read_reason
 
 ALL = "all"
+LATEST = "latest"
 PLATFORMS = ("linux/amd64",)
 
 
@@ -29,6 +30,12 @@ class ImageItem:
     @property
     def name(self) -> str:
         return self.reference.name
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether something vouches for it, or somebody says why nothing can."""
+        named = bool(self.key or self.unverified) and self.reference.tag not in ("", LATEST)
+        return named or bool(self.reference.digest)
 
 
 def read(reader: Reader, where: str, row: object) -> Optional[ImageItem]:
@@ -68,7 +75,7 @@ def read_reference(reader: Reader, where: str, value: object, digest: object = N
         if reference.digest not in ("", pinned):
             reader.wrong(f"{where}.digest", "the name gives another digest.")
         reference = replace(reference, digest=pinned)
-    if reference.tag in ("", "latest") and not reference.digest:
+    if reference.tag in ("", LATEST) and not reference.digest:
         reader.wrong(
             f"{where}.name", f"{text!r} means something else every day; give a tag of one version, or a digest."
         )

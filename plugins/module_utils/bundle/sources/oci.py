@@ -49,6 +49,13 @@ class ImagesResolver:
         found = {image.name: image for image in self.given}
         for image in self.named():
             found.setdefault(image.name, image)
+        unproven = sorted(image.name for image in found.values() if not image.is_proven)
+        if unproven:
+            raise BundleError(
+                f"Charts name images by nothing but a tag: {', '.join(unproven)}. Give each with a digest or signature "
+                "under images, leave it out with exclude, or say in unverified_images.reason why neither can be had; a tag "
+                "latest always needs a digest."
+            )
         return list(found.values())
 
     @functools.cached_property
@@ -62,7 +69,10 @@ class ImagesResolver:
         registry = Registry(self.workspace.client, image.reference.base(plain_http=bool(image.plain_http)))
         digest = registry.digest_of(image.reference.tag)
         if digest is None:
-            raise BundleError(f"its registry has no tag {image.reference.tag}.")
+            advice = (
+                f" If {image.why} makes another name of it, exclude it and give the right one." if image.why else ""
+            )
+            raise BundleError(f"its registry has no tag {image.reference.tag}.{advice}")
         return digest
 
     def resolve(self) -> Resolved:

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: The fieldops.mattermost authors
+"""Which images a chart names: in its values, its annotations and its templates. What cannot be told is told as a warning."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple
+
+from ..errors import BundleError
+from ..oci import DIGEST, Reference
+from .chart_archive import Chart, load_yaml
+
+Path = Tuple[str, ...]
+_ANNOTATIONS = ("artifacthub.io/images", "images")
+_IMAGE_KEY = re.compile(r"(?i).*image")
+_LINE = re.compile(r"""\s*(?:-\s+)?["']?image["']?:\s*(\S.*?)\s*""")
+_VALUES = re.compile(r"\.Values((?:\.[A-Za-z0-9_-]+)+)")
+_INCLUDE = re.compile(r"""(?:include|template)\s+["`]([^"`]+)["`]""")
+_VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
+_DEFINE = re.compile(r"""\{\{-?\s*define\s+["`]([^"`]+)["`]\s*-?\}\}""")
+_NODES = 200_000
+
+
+@dataclass
+class Named:
+    """The images of a chart and its subcharts, and what could not be read."""
+
+    images: Dict[str, Reference] = field(default_factory=dict)
+    warnings: List[str] = field(default_factory=list)
+
+    def add(self, reference: Reference) -> None:
+        self.images.setdefault(f"{reference.place}:{reference.tag}@{reference.digest}", reference)
+
+
+def find_images(chart: Chart, given: Mapping[str, Any]) -> Named:
+    """All of them, for a deployment with these values."""
+    named = Named()
+    defines: Dict[str, str] = {}
+    _collect_defines(chart, defines)
+    _look(chart, merge(chart.values, given), named, defines, chart.name)
+    return named
+
+
+def _look(chart: Chart, values: Mapping[str, Any], named: Named, defines: Mapping[str, str], where: str) -> None:
+    enabled = list(_enabled(chart, values))
+    others = {str(row.get(key)) for row in chart.dependencies for key in ("name", "alias") if row.get(key)}
+    others |= {subchart.name for subchart in chart.subcharts}
+    own = {key: value for key, value in values.items() if key not in others}
+    seeker = _Seeker(chart, _registry_of_all(values))
+    seeker.walk(own, ())
+    for reference in [*seeker.found.values(), *_annotated(chart, where)]:
+        named.add(reference)
+    named.warnings += [f"chart {where}: {text}" for text in seeker.unclear]
+    _look_at_templates(chart, seeker, named, defines, where)
+    for key, subchart in enabled:
+        given = values.get(key)
+        shared = {"global": values["global"]} if isinstance(values.get("global"), dict) else {}
+        below = merge(merge(subchart.values, given if isinstance(given, dict) else {}), shared)
+        _look(subchart, below, named, defines, f"{where}/{key}")
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Dict[str, Any]:
+    """As Helm merges values: mappings key by key, and nothing (null) takes a key away."""
+    merged = dict(base)
+    for key, value in over.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _enabled(chart: Chart, values: Mapping[str, Any]) -> Iterator[Tuple[str, Chart]]:
+    """Subcharts that are deployed, by the key their values are under."""
+    for subchart in chart.subcharts:
+        rows = [row for row in chart.dependencies if row.get("name") == subchart.name]
+        for row in rows or [{}]:
+            if _is_wanted(row, values):
+                yield str(row.get("alias") or subchart.name), subchart
+
+
+def _is_wanted(row: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    for condition in str(row.get("condition") or "").split(","):
+        answer = _at(values, tuple(condition.strip().split(".")))
+        if isinstance(answer, bool):
+            return answer
+    tags, wanted = values.get("tags"), row.get("tags")
+    if not isinstance(tags, dict) or not isinstance(wanted, list):
+        return True
+    said = [tags[tag] for tag in wanted if isinstance(tags.get(tag), bool)]
+    return any(said) or not said
+
+
+def _at(values: object, path: Path) -> object:
+    for key in path:
+        values = values.get(key) if isinstance(values, Mapping) else None
+    return values
+
+
+def _registry_of_all(values: Mapping[str, Any]) -> str:
+    registry = _at(values, ("global", "imageRegistry"))
+    return registry if isinstance(registry, str) else ""
+
+
+@dataclass
+class _Seeker:
+    """Walks the values of one chart and remembers where images are."""
+
+    chart: Chart
+    registry: str
+    found: Dict[Path, Reference] = field(default_factory=dict)
+    unclear: List[str] = field(default_factory=list)
+    nodes: int = 0
+
+    def walk(self, value: object, path: Path) -> None:
+        self.nodes += 1
+        if self.nodes > _NODES or len(path) > 100:
+            raise BundleError(
+                f"The values of the chart {self.chart.name} are larger or deeper than any deployment needs."
+            )
+        if isinstance(value, Mapping):
+            self._take(value, path)
+            for key, below in value.items():
+                self.walk(below, (*path, str(key)))
+        elif isinstance(value, list):
+            for number, below in enumerate(value):
+                self.walk(below, (*path, str(number)))
+
+    def _take(self, row: Mapping[str, Any], path: Path) -> None:
+        """An image that a mapping describes: {registry, repository, tag, digest}, or strings that are called an image."""
+        repository = row.get("repository")
+        marks = {"tag", "digest", "registry", "pullPolicy", "imagePullPolicy"} & set(row)
+        if isinstance(repository, str) and repository and (marks or _IMAGE_KEY.fullmatch(path[-1] if path else "")):
+            self._name(row, repository, row.get("tag"), path, default=self.chart.app_version)
+        for key, text in row.items():
+            if isinstance(text, str) and text and _IMAGE_KEY.fullmatch(str(key)):
+                tag = row.get(f"{key}Tag") or row.get("tag")
+                self._name(row, text, tag, (*path, str(key)), default="")
+
+    def _name(self, row: Mapping[str, Any], name: str, tag: object, path: Path, *, default: str) -> None:
+        registry = row.get("registry")
+        if "registry" in row and self.registry:
+            registry = self.registry
+        text = f"{registry}/{name}" if isinstance(registry, str) and registry else name
+        digest = str(row.get("digest") or "")
+        digest = f"sha256:{digest}" if digest and ":" not in digest else digest
+        reference = Reference.short(text)
+        if reference is not None and not (reference.tag or reference.digest):
+            version = str(tag if tag not in (None, "") else default)
+            text += f":{version}" if version else ""
+            text += f"@{digest}" if DIGEST.fullmatch(digest) else ""
+            reference = Reference.short(text)
+        if reference is not None and not (reference.tag or reference.digest):
+            reference = None
+        if reference is not None:
+            self.found[path] = reference
+        elif "://" not in text and "{{" not in text:
+            place = ".".join(path)
+            self.unclear.append(
+                f"the value {place} is {text!r}, which is no image of one version; if it is used, add it to the chart's images."
+            )
+
+
+def _annotated(chart: Chart, where: str) -> Iterator[Reference]:
+    """What the publisher lists for catalogues."""
+    annotations = chart.metadata.get("annotations")
+    if not isinstance(annotations, dict):
+        return
+    for key in _ANNOTATIONS:
+        text = annotations.get(key)
+        rows = load_yaml(text, f"chart {where}, annotation {key}") if isinstance(text, str) else []
+        for row in rows if isinstance(rows, list) else []:
+            name = row.get("image") if isinstance(row, dict) else None
+            reference = Reference.short(name) if isinstance(name, str) else None
+            if reference is not None and (reference.tag or reference.digest):
+                yield reference
+
+
+def _collect_defines(chart: Chart, defines: Dict[str, str]) -> None:
+    """Named templates are shared by a chart and all its subcharts."""
+    for subchart in chart.subcharts:
+        _collect_defines(subchart, defines)
+    for text in chart.templates.values():
+        parts = _DEFINE.split(text)
+        defines.update(zip(parts[1::2], parts[2::2]))
+
+
+def _look_at_templates(chart: Chart, seeker: _Seeker, named: Named, defines: Mapping[str, str], where: str) -> None:
+    for name, text in sorted(chart.templates.items()):
+        if not name.endswith((".yaml", ".yml", ".tpl")):
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            match = _LINE.fullmatch(line)
+            if match is None:
+                continue
+            reference = _literal(match.group(1))
+            if reference is not None:
+                named.add(reference)
+            elif "{{" not in line or not _is_covered(line, text, seeker, defines):
+                named.warnings.append(
+                    f"chart {where}: {name} line {number} names an image that cannot be told from the values "
+                    f"({line.strip()[:100]}). If it is used, add it to the chart's images."
+                )
+
+
+def _literal(text: str) -> Optional[Reference]:
+    word = re.split(r"\s+#", text)[0].strip("\"'")
+    reference = Reference.short(word)
+    return reference if reference is not None and (reference.tag or reference.digest) else None
+
+
+def _is_covered(line: str, text: str, seeker: _Seeker, defines: Mapping[str, str]) -> bool:
+    """Whether what the line takes from the values is an image that was found there."""
+    wanted = {tuple(path[1:].split(".")) for path in _refers(line, text, defines, set())}
+    return any(path[: len(known)] == known or known[: len(path)] == path for path in wanted for known in seeker.found)
+
+
+def _refers(expression: str, text: str, defines: Mapping[str, str], seen: Set[str]) -> Iterator[str]:
+    """Values that an expression refers to, itself or through variables and named templates."""
+    yield from _VALUES.findall(expression)
+    for name in _INCLUDE.findall(expression):
+        if name in defines and name not in seen:
+            seen.add(name)
+            yield from _refers(defines[name], text, defines, seen)
+    for variable in set(_VARIABLE.findall(expression)):
+        if f"${variable}" not in seen:
+            seen.add(f"${variable}")
+            for assigned in re.findall(rf"\${variable}\s*:?=\s*([^}}]*)", text):
+                yield from _refers(assigned, text, defines, seen)

@@ -1,0 +1,278 @@
+# Copyright: The fieldops.mattermost authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading charts that others made: which images they name, and archives that are not what they should be."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+from typing import Any, Dict, List, Mapping
+
+import pytest
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources import chart_archive
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources.chart_archive import (
+    load_yaml,
+    read_chart,
+)
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources.chart_images import (
+    Named,
+    find_images,
+    merge,
+)
+from ansible_collections.fieldops.mattermost.tests.unit.charts import archive, chart
+
+DIGEST = "sha256:" + "a" * 64
+
+
+def named(
+    values: Any = None, *, given: Mapping[str, Any] = {}, files: Mapping[str, Any] = {}, **metadata: Any
+) -> Named:
+    more = {"values.yaml": json.dumps(values)} if values is not None else {}
+    return find_images(read_chart(chart(files={**more, **files}, **metadata), "The chart"), given)
+
+
+def images(*args: Any, **kwargs: Any) -> List[str]:
+    found = named(*args, **kwargs)
+    return sorted(
+        reference.name + (f"@{reference.digest}" if reference.tag and reference.digest else "")
+        for reference in found.images.values()
+    )
+
+
+@pytest.mark.parametrize(
+    "values, names",
+    [
+        ({"image": {"repository": "mattermost/rtcd", "tag": "v1.0.0"}}, ["docker.io/mattermost/rtcd:v1.0.0"]),
+        ({"image": {"repository": "mattermost/rtcd", "tag": ""}}, ["docker.io/mattermost/rtcd:9.9.9"]),
+        ({"image": {"repository": "mattermost/rtcd"}}, ["docker.io/mattermost/rtcd:9.9.9"]),
+        ({"image": {"registry": "quay.io", "repository": "a/b", "tag": 1.5}}, ["quay.io/a/b:1.5"]),
+        ({"image": {"registry": "", "repository": "quay.io/a/b", "tag": 7}}, ["quay.io/a/b:7"]),
+        ({"image": {"repository": "a/b", "tag": "1", "digest": DIGEST}}, [f"docker.io/a/b:1@{DIGEST}"]),
+        ({"image": {"repository": "a/b", "digest": "a" * 64}}, [f"docker.io/a/b:9.9.9@{DIGEST}"]),
+        ({"image": "nginx:1.29"}, ["docker.io/library/nginx:1.29"]),
+        ({"image": "mysql", "imageTag": "8.0.1"}, ["docker.io/library/mysql:8.0.1"]),
+        ({"image": {"image": "a/b", "registry": "k8s.gcr.io", "tag": "v1"}}, ["k8s.gcr.io/a/b:v1"]),
+        ({"x": {"initImage": "a/b:1"}, "y": [{"name": "z", "image": "c/d:2"}]}, ["docker.io/a/b:1", "docker.io/c/d:2"]),
+        ({"controller": {"repository": "a/b", "pullPolicy": "Always"}}, ["docker.io/a/b:9.9.9"]),
+        ({"repository": "no/image"}, []),
+        ({"image": {"repository": "https://example.com/x.git", "tag": "1"}}, []),
+        ({"image": {"repository": "{{ x }}", "tag": "1"}}, []),
+        ({"image": {"tag": "1"}}, []),
+        (
+            {
+                "global": {"imageRegistry": "r.example.com"},
+                "image": {"registry": "docker.io", "repository": "a", "tag": 1},
+            },
+            ["r.example.com/a:1"],
+        ),
+    ],
+)
+def test_values(values: Dict[str, Any], names: List[str]) -> None:
+    assert images(values) == names
+
+
+def test_values_of_the_deployment_count_more() -> None:
+    values = {"image": {"repository": "a/b", "tag": "1"}, "extra": {"image": "c/d:1"}}
+    given = {"image": {"tag": "2"}, "extra": None}
+    assert images(values, given=given) == ["docker.io/a/b:2"]
+    assert merge({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": None}, "d": {"e": 1}}) == {"a": {"c": 2}, "d": {"e": 1}}
+
+
+def test_what_has_no_version_is_told() -> None:
+    found = named({"sidecar": {"image": "a/b"}, "backgroundImage": "x.png"}, appVersion=None)
+    assert found.images == {}
+    assert found.warnings == [
+        "chart chat: the value backgroundImage is 'x.png', which is no image of one version; if it is used, add it to the "
+        "chart's images.",
+        "chart chat: the value sidecar.image is 'a/b', which is no image of one version; if it is used, add it to the "
+        "chart's images.",
+    ]
+
+
+def test_annotations() -> None:
+    listed = "- {name: a, image: 'quay.io/a/b:1'}\n- {name: c, image: c/d}\n- odd\n- {image: [1]}\n"
+    assert images(annotations={"artifacthub.io/images": listed, "images": "x"}) == ["quay.io/a/b:1"]
+    assert images(annotations=["odd"]) == []
+    with pytest.raises(BundleError, match=r"chart chat, annotation artifacthub.io/images is not readable YAML"):
+        images(annotations={"artifacthub.io/images": "{"})
+
+
+TEMPLATE = """
+{{- $side := .Values.sidecar }}
+{{- range $name, $row := .Values.workers }}
+spec:
+  containers:
+    - image: busybox:1.36
+    - image: "quay.io/a/tool:2.0"  # a comment
+      image: '{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}'
+      image: {{ include "chat.image" . }}
+      image: {{ $side.image }}
+      image: {{ $row.image }}
+      image: {{ .Values.unknown.image }}
+      image: {{ include "nobody" . | quote }}
+      image: untagged
+      imagePullPolicy: Always
+{{- end }}
+"""
+HELPERS = """
+{{- define "chat.image" -}}
+{{ include "chat.repository" . }}:{{ .Chart.AppVersion }}
+{{- end }}
+{{ define "chat.repository" }}{{ .Values.image.repository }}{{ include "chat.image" . }}{{ end }}
+"""
+
+
+def test_templates() -> None:
+    values = {
+        "image": {"repository": "a/b", "tag": "1"},
+        "sidecar": {"image": "c/d:2"},
+        "workers": {"one": {"image": "e/f:3"}},
+    }
+    files = {
+        "templates/deployment.yaml": TEMPLATE,
+        "templates/_helpers.tpl": HELPERS,
+        "templates/NOTES.txt": "image: not/read:1",
+        "crds/x.yaml": "image: not/read:2",
+    }
+    found = named(values, files=files)
+    assert sorted(reference.name for reference in found.images.values()) == [
+        "docker.io/a/b:1",
+        "docker.io/c/d:2",
+        "docker.io/e/f:3",
+        "docker.io/library/busybox:1.36",
+        "quay.io/a/tool:2.0",
+    ]
+    assert [warning.split(" names ")[0] for warning in found.warnings] == [
+        f"chart chat: templates/deployment.yaml line {number}" for number in (12, 13, 14)
+    ]
+    assert found.warnings[0].endswith(
+        "an image that cannot be told from the values (image: {{ .Values.unknown.image }}). If it is used, add it to the "
+        "chart's images."
+    )
+
+
+def subchart(name: str, **more: Any) -> Dict[str, str]:
+    values = {"image": {"repository": f"sub/{name}", "tag": "1"}}
+    return {
+        f"charts/{name}/Chart.yaml": json.dumps({"name": name, "version": "1.0.0", **more}),
+        f"charts/{name}/values.yaml": json.dumps(values),
+    }
+
+
+def test_subcharts() -> None:
+    packed = chart("packed", files={"values.yaml": json.dumps({"image": "packed:1"})})
+    files: Dict[str, Any] = {
+        **subchart("mysql"),
+        **subchart("cache"),
+        **subchart("free"),
+        **subchart("tagged"),
+        "charts/packed-1.2.3.tgz": packed,
+        "charts/README.md": "no chart",
+    }
+    rows = [
+        {"name": "mysql", "condition": "mysql.enabled"},
+        {"name": "cache", "alias": "memory", "condition": "nowhere.enabled,memory.enabled"},
+        {"name": "tagged", "tags": ["extras"]},
+        "odd",
+    ]
+    values = {"mysql": {"enabled": False, "image": {"tag": "2"}}, "memory": {"enabled": True, "image": {"tag": "3"}}}
+    names = ["docker.io/library/packed:1", "docker.io/sub/cache:3", "docker.io/sub/free:1", "docker.io/sub/tagged:1"]
+    assert images(values, files=files, dependencies=rows) == names
+    given = {"mysql": {"enabled": True}, "tags": {"extras": False}, "packed": {"image": "packed:2"}}
+    assert images(values, files=files, dependencies=rows, given=given) == [
+        "docker.io/library/packed:2",
+        "docker.io/sub/cache:3",
+        "docker.io/sub/free:1",
+        "docker.io/sub/mysql:2",
+    ]
+    shared = {"global": {"imageRegistry": "r.example.com"}}
+    more = subchart("reg")
+    more["charts/reg/values.yaml"] = json.dumps({"image": {"registry": "docker.io", "repository": "a", "tag": "1"}})
+    assert images(shared, files=more) == ["r.example.com/a:1"]
+
+
+def test_requirements_of_the_first_api() -> None:
+    rows = {"dependencies": [{"name": "mysql", "condition": "mysql.enabled"}]}
+    files = {**subchart("mysql"), "requirements.yaml": json.dumps(rows)}
+    assert images({"mysql": {"enabled": False}}, files=files) == []
+    assert images({}, files=files) == ["docker.io/sub/mysql:1"]
+
+
+def tarred(*members: tarfile.TarInfo) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        for member in members:
+            tar.addfile(member, io.BytesIO(b"x" * member.size))
+    return gzip.compress(content.getvalue())
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0) -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.type, made.size, made.linkname = kind, size, "/etc/passwd"
+    return made
+
+
+@pytest.mark.parametrize(
+    "data, told",
+    [
+        (b"no gzip", "is no gzipped tar archive, or it is damaged"),
+        (gzip.compress(b"no tar" * 100), "is no gzipped tar archive, or it is damaged"),
+        (chart()[:100], "is no gzipped tar archive, or it is damaged"),
+        (tarred(member("chat/../../etc/x")), "leads out of its place"),
+        (tarred(member("/etc/x")), "leads out of its place"),
+        (tarred(member("chat/a\\b")), "leads out of its place"),
+        (tarred(member("chat/a\nb")), "leads out of its place"),
+        (tarred(member("chat/./b")), "leads out of its place"),
+        (tarred(member("..")), "leads out of its place"),
+        (tarred(member("chat/x", tarfile.SYMTYPE)), "has chat/x, which is not a plain file"),
+        (tarred(member("chat/x", tarfile.LNKTYPE)), "has chat/x, which is not a plain file"),
+        (tarred(member("chat/x", tarfile.CHRTYPE)), "has chat/x, which is not a plain file"),
+        (tarred(member("chat/x"), member("chat/x")), "has chat/x twice"),
+        (tarred(member("chat", tarfile.DIRTYPE)), "an archive with one directory in it is expected"),
+        (tarred(member("a/x"), member("b/x")), "an archive with one directory in it is expected"),
+        (tarred(member("chat/values.yaml")), "is no Helm chart: it has no chat/Chart.yaml"),
+        (archive({"chat/Chart.yaml": "- a\n"}), "chat/Chart.yaml holds no mapping"),
+        (archive({"chat/Chart.yaml": "a: {"}), "chat/Chart.yaml is not readable YAML"),
+        (archive({"chat/Chart.yaml": "a: 2026-99-99"}), "chat/Chart.yaml is not readable YAML"),
+        (archive({"chat/Chart.yaml": "!!python/object/apply:os.system ['x']"}), "is not readable YAML"),
+        (gzip.compress(b"\0" * (130 << 20)), "unpacks to more than 134217728 bytes"),
+    ],
+)
+def test_archives_that_are_not_charts(data: bytes, told: str) -> None:
+    with pytest.raises(BundleError, match="The chart") as caught:
+        read_chart(data, "The chart")
+    assert told in str(caught.value)
+
+
+def test_charts_in_charts_have_an_end() -> None:
+    data = chart("deep")
+    for _level in range(5):
+        data = chart("deep", files={"charts/deep.tgz": data})
+    with pytest.raises(BundleError, match=r"has charts in charts deeper than any deployment needs"):
+        read_chart(data, "The chart")
+    folders = {f"{'charts/deep/' * depth}Chart.yaml": '{"name": "deep"}' for depth in range(1, 6)}
+    with pytest.raises(BundleError, match=r"has charts in charts deeper than any deployment needs"):
+        read_chart(chart("deep", files=folders), "The chart")
+
+
+def test_values_without_end() -> None:
+    bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"{name}: &{name} [*{before},*{before},*{before},*{before},*{before},*{before},*{before},*{before}]\n"
+        for before, name in zip("abcdefgh", "bcdefghi")
+    )
+    with pytest.raises(BundleError, match=r"The values of the chart chat are larger or deeper"):
+        find_images(read_chart(chart(files={"values.yaml": bomb}), "The chart"), {})
+    deep: Any = "x"
+    for _level in range(150):
+        deep = {"a": deep}
+    with pytest.raises(BundleError, match=r"are larger or deeper than any deployment needs"):
+        named(deep)
+
+
+def test_without_a_reader_of_yaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chart_archive, "yaml", None)
+    with pytest.raises(BundleError, match=r"Cannot read Helm charts: install PyYAML"):
+        load_yaml("a: 1", "x")
