@@ -18,7 +18,7 @@ from .boms.rpm import RpmItem
 from .boms.wheels import WheelsItem
 from .errors import BundleError
 from .names import NAME, NAME_TOLD
-from .reader import Reader
+from .reader import Reader, left_open
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,10 @@ class Bom:
 
 def _read_bom(reader: Reader, document: object) -> Bom:
     before = len(reader.problems)
+    for where, told in left_open(document):
+        reader.wrong(where, f"is left for you to fill in: {told}")
+    if len(reader.problems) > before:  # the rest can be judged when it is whole
+        return Bom("", "", 1)
     top = reader.table("", document, ("name", "description", "expires_days", *SECTIONS), ("name",)) or {}
     days = top.get("expires_days", 90)
     if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= 3650:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from .errors import BundleError
 from .transport import check_url
@@ -63,9 +63,6 @@ class Reader:
             hint = "" if isinstance(value, (dict, list)) else f" Put {value!r} in quotes."
             self.wrong(where, f"a text is expected here, not {_kind(value)}.{hint}")
             return ""
-        if value.startswith(FILL):
-            self.wrong(where, f"is left for you to fill in: {value[len(FILL) :].strip()}")
-            return ""
         if pattern is not None and not pattern.fullmatch(value):
             self.wrong(where, f"{value!r} is not {what}.")
         return value
@@ -80,6 +77,18 @@ class Reader:
         except BundleError as error:
             self.problems.append(f"{self.prefix}{error}")
             return ""
+
+
+def left_open(value: object, where: str = "") -> Iterator[Tuple[str, str]]:
+    """What is still to be filled in: where, and what belongs there."""
+    if isinstance(value, Mapping):
+        for key, row in value.items():
+            yield from left_open(row, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, (list, tuple)):
+        for number, row in enumerate(value):
+            yield from left_open(row, f"{where}[{number}]")
+    elif isinstance(value, str) and value.startswith(FILL):
+        yield where, value[len(FILL) :].strip()
 
 
 def read_reason(reader: Reader, where: str, value: object) -> str:
