@@ -56,7 +56,7 @@ class Arrival:
         raise NotImplementedError
 
     def loose(self, store: Store) -> List[Part]:
-        """Pieces here of objects of which others are missing."""
+        """Pieces, not kept yet, of objects of which others are missing."""
         del store
         return []
 
@@ -102,8 +102,13 @@ class OnMedia(Arrival):
     def loose(self, store: Store) -> List[Part]:
         found: List[Part] = []
         for sha256, source in self.inspection.objects.items():
-            if sha256 not in self.whole and not store.has(sha256, self.sizes.get(sha256, -1)):
-                found += [] if isinstance(source, str) else source
+            if (
+                isinstance(source, list)
+                and sha256 not in self.whole
+                and not store.has(sha256, self.sizes.get(sha256, -1))
+            ):
+                kept = {part.piece for part in self.parts.get(sha256, ())}
+                found += [part for part in source if part.piece not in kept]
         return found
 
 
@@ -115,10 +120,11 @@ def refuse_incomplete(arrival: Arrival, awaited: Awaited, absent: Sequence[str],
         return
     lacking = f"{len(absent)} of its objects are neither on the media nor in the depot, the first is {absent[0]}"
     if root.base:
-        has = f"has version {held[root.name].facts['version']} (root {held[root.name].facts['root'][:16]})"
+        known = held[root.name].facts if root.name in held else {}
+        has = f"has version {known['version']} (root {known['root'][:16]})" if known else "has no version of it"
         raise BundleError(
             f"The bundle {root.name}, version {root.version}, is a delta on version {root.base_version} (root "
-            f"{root.base[:16]}), but this depot {has if root.name in held else 'has no version of it'}: {lacking}. Bring version "
+            f"{root.base[:16]}), but this depot {has}: {lacking}. Bring version "
             f"{root.base_version} first, or a complete bundle, or a delta made from this depot's own list."
         )
     raise BundleError(f"The bundle {root.name} is not complete: {lacking}. Give all its media.")

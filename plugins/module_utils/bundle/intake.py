@@ -126,14 +126,15 @@ class Intake:
                 for sha256 in arrival.whole
                 if sha256 in arrival.sizes and not self.store.has(sha256, arrival.sizes[sha256])
             }
-            copied.count(list(missing.values()))
+            loose = arrival.loose(self.store)
+            copied.count([*missing.values(), *(part.piece.size for part in loose)])
             copied.news = copied.news or known != awaited
             if check:
                 continue
             same = known is not None and known.root_sha256 == awaited.root_sha256
             self.waiting.note(known if same and known else replace(awaited, volumes=()), arrival.documents)
             self._copy(missing, [arrival])
-            for piece in arrival.loose(self.store):
+            for piece in loose:
                 self.waiting.kept.take(piece)
             self.waiting.note(awaited, arrival.documents)
         return copied
