@@ -154,9 +154,10 @@ def _check_entries(index: Index, what: str) -> None:
             raise BundleError(f"{what} names {sha256!r} with size {size!r}, which is no object.")
     seen: Set[Tuple[str, int]] = set()
     for piece in index.pieces:
-        counts = (piece.number - 1, piece.offset, piece.size - 1)
-        hashes = fsutil.is_sha256(piece.of) and fsutil.is_sha256(piece.sha256)
-        if not hashes or not all(_is_count(count) for count in counts) or (piece.of, piece.number) in seen:
+        counts = all(_is_count(count) for count in (piece.number, piece.offset, piece.size))
+        usable = counts and piece.number > 0 and piece.size > 0
+        usable = usable and fsutil.is_sha256(piece.of) and fsutil.is_sha256(piece.sha256)
+        if not usable or (piece.of, piece.number) in seen:
             raise BundleError(f"{what} names piece {piece.number!r} of {piece.of!r}, which is no piece.")
         seen.add((piece.of, piece.number))
     for path in index.files:

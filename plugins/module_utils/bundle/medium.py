@@ -35,7 +35,9 @@ class Findings:
         for what, paths in (("missing", self.missing), ("damaged", self.damaged), ("unexpected", self.unexpected)):
             if paths:
                 more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
-                told.append(f"{what}: {', '.join(paths[:5])}{more}")
+                # Names of foreign files may hold anything.
+                names = (path if path.isprintable() else ascii(path) for path in paths[:5])
+                told.append(f"{what}: {', '.join(names)}{more}")
         return told
 
     def refuse(self, volume: str) -> None:

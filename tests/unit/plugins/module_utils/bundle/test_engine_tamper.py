@@ -1,0 +1,353 @@
+# Copyright: The fieldops.mattermost authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bundles that somebody had in hands: flipped bits, volumes of elsewhere, names that hurt, clocks that are wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import pytest
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle import manifest
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.fsutil import sha256_bytes
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.manifest import Index, Root
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.medium import (
+    copy_object,
+    inspect,
+    inspect_all,
+)
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import Keyring
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.pieces import Kept, Part, chain, join
+from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
+from ansible_collections.fieldops.mattermost.tests.unit.volumes_side import Volumes, tree, writable
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+DAY = 86400
+
+
+@pytest.fixture
+def made(side: Side) -> Volumes:
+    made = Volumes(side)
+    made.make()
+    writable(made.path)
+    return made
+
+
+def flips(made: Volumes, count: int) -> None:
+    """Half of the flips anywhere by size, half in a file by chance, so that small documents get their share."""
+    generator = random.Random(count)
+    files = sorted(path for path in made.path.rglob("*") if path.is_file() and path.stat().st_size)
+    sizes = [path.stat().st_size for path in files]
+    first = made.inspect()
+    harmless = 0
+    for number in range(count):
+        victim = generator.choices(files, sizes)[0] if number % 2 else generator.choice(files)
+        data = victim.read_bytes()
+        position = generator.randrange(len(data) * 8)
+        changed = bytearray(data)
+        changed[position // 8] ^= 1 << position % 8
+        victim.write_bytes(bytes(changed))
+        volume = made.path / victim.relative_to(made.path).parts[0]
+        try:
+            found = made.inspect(volume)
+        except BundleError as error:
+            assert victim.name in str(error) or "The media hold" in str(error), (victim, position, error)
+        else:
+            # A flip that leaves a good signature good, in its checksum or its unsigned part, has changed nothing that is used.
+            assert victim.name == "root.json.asc", (victim, position)
+            assert (found.root_sha256, found.signers) == (first.root_sha256, first.signers)
+            harmless += 1
+        victim.write_bytes(data)
+    assert harmless < count // 20
+    assert made.inspect().root == first.root
+
+
+def test_random_flips_are_found_and_named(made: Volumes) -> None:
+    flips(made, 60)
+
+
+@pytest.mark.slow
+def test_a_thousand_random_flips_are_found_and_named(made: Volumes) -> None:
+    flips(made, 1000)
+
+
+def test_a_volume_of_another_bundle(made: Volumes) -> None:
+    old = made.side.top / "old"
+    shutil.copytree(made.path, old)
+    made.add("file-1", 70_000, seed="new")
+    made.make(later=60)
+    with pytest.raises(BundleError, match=r"The media hold different versions of the bundle site \(version"):
+        made.inspect(old / "volume-001", made.path / "volume-002")
+    for name in made.names():
+        shutil.rmtree(made.path / name / "objects")
+        shutil.copytree(old / name / "objects", made.path / name / "objects")
+    with pytest.raises(BundleError, match=r"is not what was signed; .*missing: objects/.*unexpected: objects/"):
+        made.inspect()
+
+
+def test_two_bundles_on_one_medium(made: Volumes) -> None:
+    shutil.copytree(made.path / "volume-001", made.side.top / "both/site")
+    side = made.side
+    side.bom = {"name": "other", "files": [side.file("x", b"x")]}
+    side.lock_path = str(side.top / "work/other.lock.json")
+    side.lock()
+    side.pack()
+    places = [str(made.path), f"{side.output}/other"]
+    found = inspect_all(places, side.ring, now=side.now)
+    assert sorted(found) == ["other", "site"] and found["site"].missing_volumes == []
+    with pytest.raises(BundleError, match=r"holds several bundles \(other, site\); name the directory of one"):
+        inspect(places, side.ring, now=side.now)
+    with pytest.raises(BundleError, match=r"No media are given"):
+        inspect_all([], side.ring, now=side.now)
+
+
+def test_volumes_swapped_in_place(made: Volumes) -> None:
+    one, two, aside = made.path / "volume-001", made.path / "volume-002", made.path / "aside"
+    one.rename(aside)
+    two.rename(one)
+    aside.rename(two)
+    assert made.inspect().missing_volumes == []  # a name on a medium is no more than a name
+    (one / "index.json").write_bytes((two / "index.json").read_bytes())
+    with pytest.raises(BundleError, match=r"(missing|unexpected): "):
+        made.inspect()
+
+
+def test_a_truncated_volume(made: Volumes) -> None:
+    for victim in sorted((made.path / "volume-001").rglob("*")):
+        if victim.is_file() and victim.stat().st_size:
+            data = victim.read_bytes()
+            victim.write_bytes(data[:-2])  # a last line end is not part of a signature
+            with pytest.raises(BundleError, match=victim.name.replace(".", r"\.")):
+                made.inspect()
+            victim.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("plant", "said"),
+    [
+        (lambda volume: (volume / "Root.json").write_text("x"), r"unexpected: Root.json"),
+        (
+            lambda volume: (volume / "objects/SHA256").mkdir() or (volume / "objects/SHA256/x").touch(),
+            r"objects/SHA256/x",
+        ),
+        (lambda volume: os.symlink("/etc/passwd", volume / "objects/passwd"), r"unexpected: objects/passwd"),
+        (lambda volume: os.symlink("/etc", volume / "dists/evil"), r"unexpected: dists/evil"),
+        (lambda volume: os.mkfifo(volume / "objects/pipe"), r"unexpected: objects/pipe"),
+        (lambda volume: (volume / "autorun.inf").write_text("x"), r"unexpected: autorun.inf"),
+        (lambda volume: (volume / "a\nb").write_text("x"), r"unexpected: 'a.nb'"),
+    ],
+)
+def test_what_does_not_belong_is_named(made: Volumes, plant: Callable[[Path], Any], said: str) -> None:
+    last = made.path / made.names()[-1]
+    plant(last)
+    with pytest.raises(BundleError, match=said):
+        made.inspect()
+
+
+def test_a_clock_that_is_wrong_by_a_year(made: Volumes) -> None:
+    created = json.loads((made.path / "volume-001/root.json").read_bytes())["created"]
+    with pytest.raises(
+        BundleError, match=rf"The clock of this machine says .* but the bundle site .* {created}. Set the clock"
+    ):
+        made.inspect(now=made.side.now - 365 * DAY)
+    with pytest.raises(BundleError, match=r"expired on .*, and it is .* by this machine's clock"):
+        made.inspect(now=made.side.now + 365 * DAY)
+    assert made.inspect(now=made.side.now - 3600).missing_volumes == []  # time zones and drift are no reason
+
+
+def test_a_piece_that_is_damaged_is_named_when_it_is_joined(made: Volumes, tmp_path: Path) -> None:
+    large = sha256_bytes(made.files["large"])
+    victim = next(made.path.glob(f"volume-*/objects/pieces/{large}/2"))
+    victim.write_bytes(b"X" + victim.read_bytes()[1:])
+    found = made.inspect(full=False)
+    with pytest.raises(BundleError, match=rf"{victim} is damaged: its object {large} does not come together"):
+        copy_object(found, large, str(tmp_path / "large"))
+    assert list(tmp_path.glob("large*")) == []
+    with pytest.raises(BundleError, match=rf"damaged: objects/pieces/{large}/2"):
+        made.inspect()
+    victim.unlink()
+    some_volumes = [path for path in sorted(made.path.iterdir()) if path != victim.parents[3]]
+    rest = made.inspect(*some_volumes)
+    assert large in rest.absent() and large in rest.objects
+    with pytest.raises(BundleError, match=rf"Object {large} is not complete: pieces of it are missing"):
+        copy_object(rest, large, str(tmp_path / "large"))
+
+
+def test_pieces_that_come_one_medium_at_a_time(made: Volumes, tmp_path: Path) -> None:
+    large = sha256_bytes(made.files["large"])
+    kept = Kept(str(tmp_path / "kept"))
+    assert kept.parts() == {}
+    for name in made.names():
+        found = made.inspect(made.medium(name), full=False)
+        for part in found.objects.get(large, []):
+            assert isinstance(part, Part) and kept.take(part) and not kept.take(part)
+    parts = kept.parts()[large]
+    assert chain(parts, len(made.files["large"])) is not None and chain(parts[1:], len(made.files["large"])) is None
+    nothing = made.inspect(made.medium(made.names()[-1]), full=False)
+    copy_object(nothing, large, str(tmp_path / "large"), kept=parts)
+    assert (tmp_path / "large").read_bytes() == made.files["large"]
+    (tmp_path / f"kept/{large}/stray").touch()
+    assert len(kept.parts()[large]) == len(parts)
+    kept.forget(large)
+    kept.forget(large)
+    assert kept.parts() == {}
+
+
+def test_pieces_that_do_not_belong_together(tmp_path: Path) -> None:
+    (tmp_path / "1").write_bytes(b"abc")
+    good = Part(manifest.Piece("a" * 64, 1, 0, 3, sha256_bytes(b"abc")), str(tmp_path / "1"))
+    assert chain([good], 2) is None and chain([good], 4) is None and chain([good], 3) == [good]
+    with pytest.raises(BundleError, match=r"1 is damaged: its object a+ does not come together"):
+        join([good], str(tmp_path / "x"), sha256="a" * 64, size=3)
+
+
+INDEX = Index(
+    "site",
+    1,
+    "volume-001",
+    {"a" * 64: 5},
+    {"lock.json": ("b" * 64, 2)},
+    (manifest.Piece("c" * 64, 1, 0, 4, "d" * 64),),
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda told: told["files"].append(["Lock.json", "b" * 64, 2]),
+            r"the paths 'Lock.json' and 'lock.json', which are one",
+        ),
+        (
+            lambda told: told["files"].append(["lock.json/x", "b" * 64, 2]),
+            r"'lock.json' as a file and as the directory of",
+        ),
+        (lambda told: told["files"].append(["LOCK.JSON/x/y", "b" * 64, 2]), r"as a file and as the directory of"),
+        (lambda told: told["files"].append(["Objects/x", "b" * 64, 2]), r"names the path 'Objects/x', which leads out"),
+        (lambda told: told["files"].append(["ROOT.JSON", "b" * 64, 2]), r"names the path 'ROOT.JSON', which leads out"),
+        (lambda told: told["files"].append(["lock.json", "b" * 64, 2]), r"names an object or a file twice"),
+        (lambda told: told["objects"].append(["a" * 64, 5]), r"names an object or a file twice"),
+        (lambda told: told["pieces"].append(["c" * 64, 1, 0, 4, "d" * 64]), r"names piece 1 of .*, which is no piece"),
+        (lambda told: told["pieces"].append(["c" * 64, 0, 0, 4, "d" * 64]), r"which is no piece"),
+        (lambda told: told["pieces"].append(["c" * 64, 2, -1, 4, "d" * 64]), r"which is no piece"),
+        (lambda told: told["pieces"].append(["c" * 64, 2, 4, 0, "d" * 64]), r"which is no piece"),
+        (lambda told: told["pieces"].append(["../c", 2, 4, 4, "d" * 64]), r"which is no piece"),
+        (lambda told: told["pieces"].append(["c" * 64, 2, 4, 4]), r"is not the index of a volume"),
+        (lambda told: told["pieces"].append(["c" * 64, "2", 4, 4, "d" * 64]), r"which is no piece"),
+        (lambda told: told["pieces"].append(["c" * 64, 2, 4, True, "d" * 64]), r"which is no piece"),
+        (lambda told: told.update(pieces=7), r"is not the index of a volume"),
+    ],
+)
+def test_an_index_of_nonsense(change: Callable[[Dict[str, Any]], Any], said: str) -> None:
+    told = json.loads(INDEX.dump())
+    change(told)
+    with pytest.raises(BundleError, match=said):
+        Index.parse(json.dumps(told).encode(), "it")
+
+
+def test_an_index_as_it_is_written() -> None:
+    assert Index.parse(INDEX.dump(), "it") == INDEX
+
+
+ROOT = Root(
+    "site",
+    5,
+    "2026-01-01T00:00:00Z",
+    "2026-01-02T00:00:00Z",
+    "a" * 64,
+    (manifest.Volume("volume-001", "b" * 64, 1, 2),),
+    base="c" * 64,
+    base_version=4,
+    sbom="d" * 64,
+    contents="e" * 64,
+)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda told: told.update(base="x"),
+        lambda told: told.update(base=""),
+        lambda told: told.update(base=None),
+        lambda told: told.update(base_version=5),
+        lambda told: told.update(base_version=-1),
+        lambda told: told.update(base_version="4"),
+        lambda told: told.update(sbom="x"),
+        lambda told: told.update(contents=7),
+        lambda told: told["volumes"][0].update(objects=-1),
+        lambda told: told["volumes"][0].update(bytes="2"),
+        lambda told: told["volumes"].append({"name": "Volume-001", "index": "f" * 64, "objects": 0, "bytes": 0}),
+        lambda told: told["volumes"].append({"name": "volume-002", "index": "b" * 64, "objects": 0, "bytes": 0}),
+        lambda told: told["volumes"].append(7),
+        lambda told: told.update(created=[]),
+    ],
+)
+def test_a_root_of_nonsense(change: Callable[[Dict[str, Any]], Any]) -> None:
+    told = json.loads(ROOT.dump())
+    change(told)
+    with pytest.raises(BundleError, match=r"^it "):
+        Root.parse(json.dumps(told).encode(), "it")
+
+
+def test_a_root_as_it_is_written() -> None:
+    assert Root.parse(ROOT.dump(), "it") == ROOT
+    assert manifest.describe(ROOT)["base_version"] == 4
+
+
+anything = some.recursive(
+    some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=5) | some.just("a" * 64),
+    lambda inner: some.lists(inner, max_size=4) | some.dictionaries(some.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(some.dictionaries(some.sampled_from([*json.loads(ROOT.dump()), "x"]), anything, max_size=4))
+def test_a_root_of_anything(values: Dict[str, Any]) -> None:
+    try:
+        Root.parse(json.dumps({**json.loads(ROOT.dump()), **values}).encode(), "it")
+    except BundleError as error:
+        assert str(error).startswith("it ")
+
+
+@settings(max_examples=400, deadline=None)
+@given(some.dictionaries(some.sampled_from([*json.loads(INDEX.dump()), "x"]), anything, max_size=4))
+def test_an_index_of_anything(values: Dict[str, Any]) -> None:
+    try:
+        Index.parse(json.dumps({**json.loads(INDEX.dump()), **values}).encode(), "it")
+    except BundleError as error:
+        assert str(error).startswith("it ")
+
+
+@settings(max_examples=200, deadline=None)
+@given(some.binary(max_size=300) | some.text(alphabet='[]{}",:0', max_size=300).map(str.encode))
+def test_documents_of_bytes(data: bytes) -> None:
+    for kind in (Root, Index):
+        with pytest.raises(BundleError):
+            kind.parse(data, "it")
+
+
+def test_a_root_too_large_to_be_one(made: Volumes) -> None:
+    with open(made.path / "volume-001/root.json", "wb") as handle:
+        handle.truncate(manifest.ROOT_LIMIT + 1)
+    with pytest.raises(BundleError, match=r"root.json is larger than the .* bytes expected at most"):
+        made.inspect()
+
+
+def test_a_signature_by_a_weak_digest_or_another_key(made: Volumes) -> None:
+    root = (made.path / "volume-001/root.json").read_bytes()
+    stranger = made.side.keys["stranger"].sign(root, clear=False, moment=int(made.side.now))
+    names: List[str] = made.names()
+    for name in names:
+        (made.path / name / "root.json.asc").write_bytes(stranger)
+    with pytest.raises(BundleError, match=r"is not good for any key of the bundle key"):
+        made.inspect()
+    ring = Keyring([made.side.keys["stranger"].public_key()], what="a stranger")
+    assert inspect([str(made.path)], ring, now=made.side.now).signers == (made.side.keys["stranger"].fingerprint,)
+    assert tree(made.path)
