@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
-from . import aptrepo, fsutil
+from . import aptrepo, fsutil, yumneeds, yumrepo
 from .boms.policy import pattern_for
 from .lock import Item, Lock, Repository, Withheld
 from .oci import Document
@@ -16,9 +16,13 @@ from .sources.debian import parse_relations, parse_stanza
 Read = Callable[[str], Optional[bytes]]  # an object by its sha256
 Key = Tuple[str, str, str]
 _NEEDS = ("Pre-Depends", "Depends")
-_KNOWN_BY_OWNER = ("rpm", "wheel", "collection", "chart")
+_KNOWN_BY_OWNER = ("wheel", "collection", "chart")
 # How to say again what upstream says of packages, when some are withheld.
-_TEXTS = {"apt": aptrepo.stanzas_without, "apt_source": aptrepo.source_stanzas_without}
+_TEXTS = {
+    "apt": aptrepo.stanzas_without,
+    "apt_source": aptrepo.source_stanzas_without,
+    "rpm": yumrepo.description_without,
+}
 
 
 def forbidden(lock: Lock, patterns: Sequence[str]) -> Dict[str, str]:
@@ -65,6 +69,8 @@ def _dependants(lock: Lock, gone: Set[Key], read: Read) -> Iterator[Tuple[Item, 
     for repository in lock.repositories:
         if repository.kind == "apt":
             yield from _broken_packages(lock, repository, gone, read)
+        if repository.kind == "rpm":
+            yield from yumneeds.broken(lock, repository, gone, read(repository.stanzas) or b"")
     yield from _broken_sources(lock, gone)
     yield from _broken_images(lock, gone, read)
     yield from _owners(lock, gone)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import gzip
 import re
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Container, Dict, Iterable, Iterator, List, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Sequence, Tuple
 
 from . import fsutil
 from .errors import BundleError
@@ -140,11 +140,11 @@ def package_file(package: Package) -> str:
     return read_primary(package.primary, what="A package description").file
 
 
-def without(data: bytes, withheld: Container[str]) -> bytes:
-    """A description that does not tell of packages with these sha256."""
-    described = Description.parse(data, "The package descriptions")
-    kept = tuple(package for package in described.packages if package.sha256 not in withheld)
-    return replace(described, packages=kept).dump()
+def description_without(full: Lock, slim: Lock, repository: Repository, data: bytes) -> bytes:
+    """The description of the packages of a repository that a slimmer lock still has."""
+    kept = {item.sha256 for item in slim.items if (item.kind, item.group) == ("rpm", repository.name)}
+    described = read_description(full, repository, data)
+    return replace(described, packages=tuple(one for one in described.packages if one.sha256 in kept)).dump()
 
 
 def render_files(description: Description) -> Iterator[Tuple[str, str, bytes]]:

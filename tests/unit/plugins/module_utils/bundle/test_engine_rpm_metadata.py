@@ -214,8 +214,11 @@ def test_a_description_that_is_none(data: bytes, said: str) -> None:
 
 
 def test_packages_can_be_taken_out_of_a_description() -> None:
-    assert yumrepo.Description.parse(yumrepo.without(described().dump(), {SHA}), "it").packages == ()
-    assert yumrepo.without(described().dump(), {"b" * 64}) == described().dump()
+    full, data = lock_of(ITEM), described().dump()
+    assert (
+        yumrepo.Description.parse(yumrepo.description_without(full, lock_of(), REPOSITORY, data), "it").packages == ()
+    )
+    assert yumrepo.description_without(full, full, REPOSITORY, data) == data
 
 
 def test_metadata_is_the_same_bytes_for_the_same_packages() -> None:

@@ -409,3 +409,23 @@ def test_a_dnf_that_breaks_is_told(side: Side, yum: YumUpstream, monkeypatch: py
     monkeypatch.undo()
     monkeypatch.setattr(rpm_solver.inspect, "getsource", lambda module: "import sys\nraise ValueError('odd')")
     assert "dnf failed on this machine: ValueError: odd." in refused(side, yum)
+
+
+def test_what_policy_withholds_takes_along_what_requires_it(side: Side, yum: YumUpstream) -> None:
+    yum.add("app", "1.0", "Requires: virtual(secret)")
+    yum.add("tool", "1.0", "Requires: /usr/share/secret/about, plain")
+    yum.add("secret", "1.0", "Provides: virtual(secret)")
+    yum.add("plain")
+    yum.publish()
+    policy = {"must_not_contain": ["secret"]}
+    side.bom = {**yum_upstream.bom(yum, side.web.url, "app", "tool", "plain"), "policy": policy}
+    with pytest.raises(BundleError, match="rpm secret must not be carried"):
+        side.lock()
+    side.bom["policy"] = {**policy, "on_violation": "withhold"}
+    found = side.lock().lock
+    assert versions(found) == {"plain": "1.0-1"}
+    assert {row.name: row.because_of for row in found.withheld} == {"secret": "", "app": "secret", "tool": "secret"}
+    assert len(description(side, found).packages) == 1
+    side.pack()
+    side.publish()
+    assert [path.name for path in side.top.glob("depot/current/rpm/el-9/packages/*")] == ["plain-1.0-1.noarch.rpm"]
