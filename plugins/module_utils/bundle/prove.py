@@ -134,7 +134,7 @@ def _subjects(tree: Tree, bundles: Sequence[Held]) -> List[Subject]:
     """One for each repository; what several bundles bring for it is judged as one."""
     found: Dict[Tuple[str, str], Subject] = {}
     for lock in (held.lock for held in bundles):
-        for repository in lock.repositories:
+        for repository in (repository for repository in lock.repositories if repository.kind in _JUDGES):
             where = (repository.kind, repository.name)
             before = found.get(where)
             items = {item.sha256: item for item in (before.items if before else ())}

@@ -16,6 +16,7 @@ from ..errors import BundleError
 _DIRECTORIES = ("etc/sources.list.d", "etc/preferences.d", "parts", "trusted", "lists/partial", "archives/partial")
 _INSTALLS = re.compile(r"^Inst (?P<name>\S+) (?:\[[^\]]*\] )?\((?P<version>\S+)", re.MULTILINE)
 _NOISE = re.compile(r"^(?:N|W|Get:|Hit:|Ign:|Reading|Building|NOTE|Some packages|requested|distribution|or been|The following inform)")
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _PATIENCE = 600.0
 
 
@@ -53,7 +54,7 @@ class Apt:
 
     def run(self, *arguments: str) -> Tuple[int, str]:
         """Exit status, and what apt said."""
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "APT_CONFIG": self.config, "LC_ALL": "C.UTF-8"}
+        environment = {"PATH": PATH, "APT_CONFIG": self.config, "LC_ALL": "C.UTF-8"}
         argv = ["apt-get", *arguments]
         try:
             # The engine imports nothing of Ansible, hence no run_command.
