@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 from pathlib import Path
 from typing import Any, Callable, Dict, List
@@ -39,6 +40,11 @@ def made(side: Side) -> Volumes:
     return made
 
 
+def named(victim: Path) -> str:
+    """What an error has to tell of: a signature is told as the signature of what it signs."""
+    return f"The signature of {victim.with_suffix('')}" if victim.name == "root.json.asc" else victim.name
+
+
 def flips(made: Volumes, count: int) -> None:
     """Half of the flips anywhere by size, half in a file by chance, so that small documents get their share."""
     generator = random.Random(count)
@@ -57,7 +63,7 @@ def flips(made: Volumes, count: int) -> None:
         try:
             found = made.inspect(volume)
         except BundleError as error:
-            assert victim.name in str(error) or "The media hold" in str(error), (victim, position, error)
+            assert named(victim) in str(error), (victim, position, error)
         else:
             # A flip that leaves a good signature good, in its checksum or its unsigned part, has changed nothing that is used.
             assert victim.name == "root.json.asc", (victim, position)
@@ -123,7 +129,7 @@ def test_a_truncated_volume(made: Volumes) -> None:
         if victim.is_file() and victim.stat().st_size:
             data = victim.read_bytes()
             victim.write_bytes(data[:-2])  # a last line end is not part of a signature
-            with pytest.raises(BundleError, match=victim.name.replace(".", r"\.")):
+            with pytest.raises(BundleError, match=re.escape(named(victim))):
                 made.inspect()
             victim.write_bytes(data)
 
