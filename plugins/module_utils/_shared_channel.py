@@ -106,11 +106,16 @@ class SharedChannel:
         return self._shown() if self.link["is_invite_confirmed"] else self._wait()
 
     def _connection(self) -> Fields:
+        present, look = (
+            self.params["state"] == "present",
+            partial(self.federation.connection, self.params["connection"]),
+        )
+        if present and not self.check_mode:
+            return look()
         rows = self.federation.named(self.params["connection"])
-        if rows or self.params["state"] == "absent":
-            return only(rows) if rows else {}
-        look = partial(self.federation.connection, self.params["connection"])
-        return _lookup.foreseen(look, self.warnings, lenient=self.check_mode) or {}
+        if rows:
+            return only(rows)
+        return (_lookup.foreseen(look, self.warnings, lenient=True) if present else None) or {}
 
     def _channel(self) -> Fields:
         """The channel. When it shall not be shared, it may be archived, or not there at all."""

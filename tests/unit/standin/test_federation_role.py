@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from federation_sites import settings
 from launcher import ADMIN, Server
 
 PASSWORD = "courier-Secret-2026"
@@ -203,3 +204,23 @@ def test_all_that_is_wrong_is_said_before_anything_is_touched(operators: Operato
         "The channel joint-ops of alpha cannot arrive in the team coalition: a channel has that name there" in play
     ), play.output
     assert operators.connections("alpha") == [] and operators.connections("bravo") == []
+
+
+def test_a_partner_whose_server_is_unfit_leaves(operators: Operators) -> None:
+    """It has moved, and runs without connected workspaces: that stops nobody, is told, and is made good when it can be."""
+    operators.run().well()
+    bravo, switches = operators.sites["bravo"], settings("11.6.0")
+    bravo.admin("PUT", "/config/patch", {"ServiceSettings": {"SiteURL": "http://127.0.0.1:9"}})
+    bravo.env.update(dict.fromkeys(switches, "false"))
+    bravo.restart()
+    operators.states["bravo"] = "absent"
+    play = operators.run()
+    assert play.status != 0 and re.search(r"alpha-server\s*:.* failed=0", play.output), play.output
+    assert operators.connections("alpha") == [] and not operators.channel("alpha", "joint-ops")["shared"]
+    (link,) = operators.report("alpha")["links"]
+    assert any(why.startswith("bravo says: The server runs without connected workspaces.") for why in link["why"])
+
+    bravo.env.update(switches)
+    bravo.restart()
+    operators.run().well()
+    assert operators.connections("bravo") == [] and not operators.channel("bravo", "bulletins")["shared"]

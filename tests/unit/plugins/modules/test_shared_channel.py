@@ -178,9 +178,10 @@ def test_stuck_for_one_of_two(run, fake_url, server, channel):
     assert "POST /commands/execute" in fake_url.writes
 
 
+@pytest.mark.parametrize("comes", [True, False])
 @pytest.mark.parametrize("read_only", [True, False])
-def test_somebody_was_quicker(run, fake_url, server, channel, monkeypatch, read_only):
-    """What is shared otherwise than asked for is taken back, even if the link comes into being late."""
+def test_somebody_was_quicker(run, fake_url, server, channel, monkeypatch, read_only, comes):
+    """What is shared otherwise than asked for is taken back, even if the link comes into being late, or not at all."""
     invite = server.invite
     server.answer = "refuses"
 
@@ -188,7 +189,7 @@ def test_somebody_was_quicker(run, fake_url, server, channel, monkeypatch, read_
         server.shared.clear()
         server.share(channel, readonly=not read_only)
         reply = invite(row, channel_id)
-        monkeypatch.setattr("time.sleep", lambda seconds: server.links or server.link(row, channel))
+        monkeypatch.setattr("time.sleep", lambda seconds: server.links or not comes or server.link(row, channel))
         return reply
 
     server.invite = other

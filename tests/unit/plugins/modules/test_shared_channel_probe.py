@@ -221,6 +221,24 @@ def test_breaks_while_it_is_watched(run, fake_url, server):
     assert fake_url.writes[-1] == "DELETE /posts/post-joint"
 
 
+def test_breaks_after_some_have_crossed(run, fake_url, server, monkeypatch):
+    """Each message is taken away once."""
+    server.partner("bravo")
+    server.link(server.rows[0], server.add("news"))
+    server.crosses = set()
+    broken = {("GET", f"{ROOT}/remote0/sharedchannelremotes"): REFUSAL}
+    steps = iter([lambda: server.hand_over("channel-news"), lambda: server.fake.routes.update(broken)])
+
+    def step(seconds):
+        server.crosses = {"bravo"}
+        next(steps)()
+
+    monkeypatch.setattr("time.sleep", step)
+    message = run([{"channel": "news"}, {}])["msg"]
+    assert message.startswith("Cannot list the channels that are shared over the connection bravo: HTTP 403")
+    assert fake_url.writes[2:] == ["DELETE /posts/post-news", "DELETE /posts/post-joint"]
+
+
 def test_an_older_message_that_changes_at_the_same_time_takes_the_cursor_back(run, server):
     """As when two partners probe one channel: the cursor of new messages falls behind ours, that of changes does not."""
     server.partner("bravo")
