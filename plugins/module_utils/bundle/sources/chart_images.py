@@ -150,9 +150,10 @@ class _Seeker:
         digest = f"sha256:{digest}" if digest and ":" not in digest else digest
         reference = Reference.short(text)
         if reference is not None and not (reference.tag or reference.digest):
-            version = str(tag if tag not in (None, "") else default)
+            pinned = DIGEST.fullmatch(digest) is not None
+            version = str(tag if tag not in (None, "") else "" if pinned else default)
             text += f":{version}" if version else ""
-            text += f"@{digest}" if DIGEST.fullmatch(digest) else ""
+            text += f"@{digest}" if pinned else ""
             reference = Reference.short(text)
         if reference is not None and not (reference.tag or reference.digest):
             reference = None
@@ -201,9 +202,10 @@ def _look_at_templates(chart: Chart, seeker: _Seeker, named: Named, defines: Map
             if reference is not None:
                 named.add(reference)
             elif "{{" not in line or not _is_covered(line, text, seeker, defines):
+                what = "an image that cannot be told from the values" if "{{" in line else "no image of one version"
                 named.warnings.append(
-                    f"chart {where}: {name} line {number} names an image that cannot be told from the values "
-                    f"({line.strip()[:100]}). If it is used, add it to the chart's images."
+                    f"chart {where}: {name} line {number} names {what} ({line.strip()[:100]}). If it is used, add it to the "
+                    "chart's images."
                 )
 
 

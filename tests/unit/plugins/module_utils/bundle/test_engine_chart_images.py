@@ -51,7 +51,7 @@ def images(*args: Any, **kwargs: Any) -> List[str]:
         ({"image": {"registry": "quay.io", "repository": "a/b", "tag": 1.5}}, ["quay.io/a/b:1.5"]),
         ({"image": {"registry": "", "repository": "quay.io/a/b", "tag": 7}}, ["quay.io/a/b:7"]),
         ({"image": {"repository": "a/b", "tag": "1", "digest": DIGEST}}, [f"docker.io/a/b:1@{DIGEST}"]),
-        ({"image": {"repository": "a/b", "digest": "a" * 64}}, [f"docker.io/a/b:9.9.9@{DIGEST}"]),
+        ({"image": {"repository": "a/b", "digest": "a" * 64}}, [f"docker.io/a/b@{DIGEST}"]),
         ({"image": "nginx:1.29"}, ["docker.io/library/nginx:1.29"]),
         ({"image": "mysql", "imageTag": "8.0.1"}, ["docker.io/library/mysql:8.0.1"]),
         ({"image": {"image": "a/b", "registry": "k8s.gcr.io", "tag": "v1"}}, ["k8s.gcr.io/a/b:v1"]),
@@ -148,6 +148,7 @@ def test_templates() -> None:
     assert [warning.split(" names ")[0] for warning in found.warnings] == [
         f"chart chat: templates/deployment.yaml line {number}" for number in (12, 13, 14)
     ]
+    assert " names no image of one version (image: untagged). " in found.warnings[2]
     assert found.warnings[0].endswith(
         "an image that cannot be told from the values (image: {{ .Values.unknown.image }}). If it is used, add it to the "
         "chart's images."
