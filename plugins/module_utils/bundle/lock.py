@@ -88,8 +88,8 @@ class Repository:
     name: str
     release: str
     architecture: str
-    packages: Tuple[str, ...]  # as the BOM names them
-    stanzas: str  # sha256 of the evidence with what upstream says about each package
+    packages: Tuple[str, ...] = ()  # as the BOM names them
+    stanzas: str = ""  # sha256 of the evidence with what upstream says about each package
     kind: str = "apt"
 
 
@@ -98,10 +98,10 @@ class Withheld:
     """Something that policy kept back, or that cannot do without such a thing."""
 
     kind: str
-    group: str
     name: str
-    version: str
     reason: str
+    version: str = ""
+    group: str = ""
     because_of: str = ""  # the name that was kept back; empty when it is this one
 
     def told(self) -> Dict[str, Any]:

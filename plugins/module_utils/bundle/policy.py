@@ -61,7 +61,7 @@ def withhold(lock: Lock, reasons: Mapping[str, str], read: Read) -> Tuple[Lock, 
 
 
 def _row(item: Item, reason: str, because_of: str = "") -> Withheld:
-    return Withheld(item.kind, item.group, item.name, item.version, reason, because_of)
+    return Withheld(item.kind, item.name, reason, item.version, item.group, because_of)
 
 
 def _dependants(lock: Lock, gone: Set[Key], read: Read) -> Iterator[Tuple[Item, str]]:

@@ -157,13 +157,13 @@ class AptResolver:
                 raise BundleError(f"apt repository {self.item.name}: {error}{self._narrowed()}") from error
 
     def _withhold(self, error: ForbiddenError, resolver: Resolver) -> List[Withheld]:
-        *dependants, culprit = error.chain
-        reasons = [(name, f"needs {culprit}", culprit) for name in dependants]
+        culprit = error.chain[-1]
+        reasons = [(name, f"needs {needed}", needed) for name, needed in zip(error.chain, error.chain[1:])]
         rows = []
         for name, reason, because_of in [*reasons, (culprit, f"policy.must_not_contain: {error.pattern}", "")]:
             package = resolver.candidates.get(name)
             version = package.version if package is not None else ""
-            rows.append(Withheld("apt", self.item.name, name, version, reason, because_of))
+            rows.append(Withheld("apt", name, reason, version, self.item.name, because_of))
         return rows
 
     def _narrowed(self) -> str:
