@@ -107,10 +107,6 @@ def _cut(source: str, cuts: Sequence[Cut], targets: Mapping[int, str]) -> Dict[i
     whole = hashlib.sha256()
     for target in targets.values():
         fsutil.make_directory(os.path.dirname(target))
-    if targets:
-        fsutil.require_space(
-            os.path.dirname(next(iter(targets.values()))), sum(cut.size for cut in cuts if cut.number in targets)
-        )
     with fsutil.open_plain(source) as reader:
         for cut in cuts:
             digest = hashlib.sha256()
@@ -131,7 +127,7 @@ def _cut(source: str, cuts: Sequence[Cut], targets: Mapping[int, str]) -> Dict[i
 
 @contextlib.contextmanager
 def _writing(path: str) -> Iterator[BinaryIO]:
-    with open(path, "wb") as writer:
+    with fsutil.leaving_nothing(path), open(path, "wb") as writer:
         yield writer
         writer.flush()
         os.fsync(writer.fileno())

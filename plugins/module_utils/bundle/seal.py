@@ -17,7 +17,7 @@ from .manifest import Index, Piece, Root, Volume
 from .medium import THREADS
 from .openpgp import SigningKey
 from .store import Store, object_path
-from .volumes import Plan
+from .volumes import Plan, blocks
 
 Files = Dict[str, bytes]
 
@@ -48,6 +48,7 @@ class Sealer:
         """Objects first, the signed root last, and then what no longer belongs is removed. Returns the root's sha256."""
         self._refuse_contradiction(self.standing.fits(self.plans, self.lock.version))
         fsutil.make_directory(self.path)
+        self._require_room(fetched)
         changed = self._place_objects(fetched)
         cut, made = pieces.cut_all(self.store, self.plans, self.targets(), self.standing.pieces(), fetched)
         contents = {plan.name: self._files(plan, cut.get(plan.name, [])) for plan in self.plans}
@@ -77,16 +78,30 @@ class Sealer:
                 "that are there were made with another size, base or key. Give the same ones, or make all volumes."
             )
 
-    def _place_objects(self, fetched: Set[str]) -> bool:
-        """What was just fetched is placed anew: it may replace a damaged object that a volume links to."""
+    def _require_room(self, fetched: Set[str]) -> None:
+        """Pieces are always copies, objects only where the store is on another file system."""
+        needed = sum(
+            blocks(cut.size)
+            for plan in self.wanted
+            for cut in plan.cuts
+            if fsutil.size_of(os.path.join(self.path, plan.name, cut.path)) != cut.size
+        )
+        if os.stat(self.path).st_dev != os.stat(self.store.root).st_dev:
+            needed += sum(blocks(size) for _sha256, size, _target in self._absent(fetched))
+        if needed:
+            fsutil.require_space(self.path, needed + len(self.wanted) * self.documents.room())
+
+    def _absent(self, fetched: Set[str]) -> List[Tuple[str, int, str]]:
+        """Objects to be placed. What was just fetched is placed anew: it may replace a damaged one that a volume links to."""
         wanted = [
             (sha256, size, os.path.join(self.path, plan.name, object_path(sha256)))
             for plan in self.wanted
             for sha256, size in plan.objects.items()
         ]
-        absent = [row for row in wanted if row[0] in fetched or fsutil.size_of(row[2]) != row[1]]
-        if os.stat(self.path).st_dev != os.stat(self.store.root).st_dev:
-            fsutil.require_space(self.path, sum(size for _sha256, size, _target in absent))
+        return [row for row in wanted if row[0] in fetched or fsutil.size_of(row[2]) != row[1]]
+
+    def _place_objects(self, fetched: Set[str]) -> bool:
+        absent = self._absent(fetched)
 
         def place(row: Tuple[str, int, str]) -> None:
             sha256, size, target = row
