@@ -76,6 +76,7 @@ class Depot:
         self.key = key
         self.title = title
         self.keep = keep
+        self._prune_due = os.path.join(root, ".prune-due")
         self.store = Store(os.path.join(root, "store"))
         self.generations = Generations(root)
         self.intake = Intake(root, self.store)
@@ -205,18 +206,24 @@ class Depot:
         if check:
             return
         if result.changed:
+            fsutil.write_atomic(self._prune_due, b"")
             document = self.maker.make(
                 result.generation, bundles, now=now, restores=restores, waiting=result.incomplete
             )
             result.bundles, result.contents, result.proofs = document["bundles"], sections(document), document["proofs"]
-            if self.keep > 0:
-                plan = self._plan(self.keep)
-                if plan.numbers:
-                    carry_out(plan, self.generations, self.store)
-                    result.removed_generations, result.removed_bytes = plan.numbers, plan.freed
         else:
             self._show(result.incomplete)
         self.intake.forget(awaited)
+        if os.path.exists(self._prune_due):
+            self._prune_old(result)
+
+    def _prune_old(self, result: DepotResult) -> None:
+        """What publishing pushed out, in this run or in one that was killed on the way."""
+        if self.keep > 0:
+            plan = self._plan(self.keep)
+            carry_out(plan, self.generations, self.store)
+            result.removed_generations, result.removed_bytes = plan.numbers, plan.freed
+        fsutil.remove(self._prune_due)
 
     def _show(self, incomplete: Sequence[Dict[str, Any]]) -> None:
         """What is not published is on the page too: the one file of a generation that is ever renewed."""
