@@ -214,6 +214,9 @@ class WebServer:
             handler.close_connection = True
         elif fault == "changed":
             self.send(handler, 200, b"X" + data[1:], headers)
+        elif fault == "slow":
+            time.sleep(0.5)
+            self.send(handler, 200, data, headers)
         elif fault == "endless":
             self.send(handler, 200, data * 50, headers)
         elif fault == "no length":

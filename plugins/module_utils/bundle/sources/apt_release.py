@@ -120,7 +120,9 @@ def keyring_for(signed_by: Tuple[str, ...], default_keyrings: List[str], *, wher
 
 def is_stale(text: bytes, than: bytes) -> bool:
     """Whether one clear-signed Release is older than another: a mirror that lags must not take us back."""
-    first, second = (
-        debian.parse_stanza(split_clearsigned(data, what="it")[0].decode("utf-8", "replace")) for data in (text, than)
-    )
-    return parse_date(first.get("Date", ""), "it") < parse_date(second.get("Date", ""), "it")
+    first, second = (date_of(split_clearsigned(data, what="it")[0], "it") for data in (text, than))
+    return first < second
+
+
+def date_of(release: bytes, where: str) -> float:
+    return parse_date(debian.parse_stanza(release.decode("utf-8", "replace")).get("Date", ""), where)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import List, Tuple
+from typing import Any, List, Mapping, Tuple
 
 from ..boms.apt import AptSource
 from ..errors import BundleError
@@ -84,6 +84,7 @@ class SuiteReader:
 
     def _open_detached(self, source: AptSource, suite: str, base: str, of_host: bool) -> Suite:
         """Archives of the old form: Release, and its signature beside it."""
+        before = self.workspace.memory.get(f"{base}/Release", {})
         data = self.workspace.fetch_small(f"{base}/Release") or b""
         signature = self.workspace.fetch_small(f"{base}/Release.gpg") or b""
         where = f"{source.uri} {suite}"
@@ -92,9 +93,20 @@ class SuiteReader:
         apt_release.check_signer(signers, allowed, where=where)
         release = apt_release.read_release(data, uri=source.uri, suite=suite, signed_by=signers)
         self._check(release)
+        self._refuse_older(release, before)
         digest = self.workspace.keep(signature)
         proof = Evidence("release_signature", len(signature), digest, f"{base}/Release.gpg", self.group)
         return Suite(source, release, self.workspace.keep(data), len(data), f"{base}/Release", (proof,), of_host)
+
+    def _refuse_older(self, release: Release, before: Mapping[str, Any]) -> None:
+        """The signature of what was seen before is not at hand any more, so there is nothing to go on with."""
+        held = self.workspace.read(before.get("sha256", ""))
+        seen = apt_release.date_of(held, release.where) if held is not None else 0.0
+        if release.date < seen:
+            raise BundleError(
+                f"The metadata of {release.where} is dated {stamp(release.date)}, older than the {stamp(seen)} that was seen "
+                "before: the mirror is behind, or someone holds it back. Use another mirror."
+            )
 
     def _check(self, release: Release) -> None:
         release.check_suite()
