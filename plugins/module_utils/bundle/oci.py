@@ -73,11 +73,6 @@ class Reference:
     def place(self) -> str:
         return f"{self.registry}/{self.repository}"
 
-    @property
-    def target(self) -> str:
-        """What to ask the registry for: where a digest is given nothing else counts."""
-        return self.digest or self.tag
-
     def tagged(self, tag: str) -> Reference:
         return replace(self, tag=tag, digest="")
 

@@ -17,7 +17,7 @@ from ..lock import Item
 from ..oci import CONFIGS, MANIFEST_LIMIT, Descriptor, Document, Reference
 from ..registry import MANIFESTS, Registry, fallback_tag
 from ..workspace import Resolved, Workspace
-from . import cosign
+from . import oci_signature
 
 T = TypeVar("T")
 _BESIDE = (".sig", ".att", ".sbom")  # what cosign appends to the digest to make the tag of what it puts beside
@@ -242,12 +242,12 @@ class _Copy:
         return f"unverified: {image.unverified} (tag resolved {how}, digest {self.digest})"
 
     def _check_signature(self, beside: Sequence[Tuple[Reference, Document, str]]) -> str:
-        key = cosign.PublicKey(self.image.key, what=self.image.name)
+        key = oci_signature.PublicKey(self.image.key, what=self.image.name)
         tag = f"{fallback_tag(self.digest)}.sig"
         document = next((document for reference, document, _proof in beside if reference.tag == tag), None)
         if document is None:
             raise BundleError(f"there is no signature of cosign beside it (tag {tag}).")
-        statement = cosign.verify(document, self._blob, key, self.digest, "the image")
+        statement = oci_signature.verify(document, self._blob, key, self.digest, "the image")
         return f"signature {statement} by key {key.fingerprint}"
 
 

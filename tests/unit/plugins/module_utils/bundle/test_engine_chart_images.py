@@ -101,7 +101,7 @@ def test_annotations() -> None:
 
 
 TEMPLATE = """
-{{- $side := .Values.sidecar }}
+{{- $side := $side | default .Values.sidecar }}
 {{- range $name, $row := .Values.workers }}
 spec:
   containers:

@@ -6,14 +6,18 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.access import Keychain
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.depot_tree import Held, Tree
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.fetch import Client
-from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.lock import Lock
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.lock import Evidence, Lock
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.publish import charts
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.store import Store
 from ansible_collections.fieldops.mattermost.tests.unit.charts import ChartRepository, chart
 from ansible_collections.fieldops.mattermost.tests.unit.registries import (
     OCI_MANIFEST,
@@ -23,6 +27,7 @@ from ansible_collections.fieldops.mattermost.tests.unit.registries import (
     descriptor,
     digest_of,
 )
+from ansible_collections.fieldops.mattermost.tests.unit.token_registry import TokenRegistry
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
 
 needs_registry = pytest.mark.skipif(not shutil.which("docker-registry"), reason="docker-registry is not installed")
@@ -285,3 +290,28 @@ def test_a_chart_in_a_registry(side: Side, repository: ChartRepository, registry
     push_chart(registry, b"data", layer="application/x")
     with pytest.raises(BundleError, match=r"/charts/chat:1.2.3 is no Helm chart: it has no layer of type"):
         side.lock()
+
+
+def test_a_registry_that_promises_too_much(side: Side, repository: ChartRepository) -> None:
+    server = TokenRegistry(anonymous=True)
+    manifest = {
+        "schemaVersion": 2,
+        "config": descriptor(b"{}", CONFIG),
+        "layers": [{**descriptor(b"x", LAYER), "size": 1 << 30}],
+    }
+    server.add_manifest("charts/chat", "1.2.3", json.dumps(manifest).encode(), OCI_MANIFEST)
+    row = {"name": "chat", "repository": f"oci://{server.host}/charts", "version": "1.2.3"}
+    row.update(unverified={"reason": "x"}, plain_http={"reason": "it is on this machine"})
+    side.bom["charts"].append(row)
+    with pytest.raises(BundleError, match=r"has 1073741824 bytes, more than the 33554432 expected at most"):
+        side.lock()
+    server.stop()
+
+
+def test_evidence_of_other_kinds_makes_no_chart(side: Side, row: Dict[str, Any]) -> None:
+    lock = side.lock().lock
+    other = Evidence("release", 1, "0" * 64)
+    held = Held(replace(lock, evidence=(other, *lock.evidence)), {}, {})
+    tree = Tree(str(side.top / "tree"), Store(side.store), side.keys["depot"], "depot", 0, None)
+    assert [told["name"] for told in charts.publish(tree, [held])["charts"]] == ["chat"]
+    assert charts.publish(tree, [Held(replace(lock, items=(), evidence=(other,)), {}, {})]) == {"charts": []}

@@ -15,6 +15,7 @@ from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors 
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.fetch import Client
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.lock import Lock
 from ansible_collections.fieldops.mattermost.tests.unit.registries import (
+    OCI_LAYER,
     PASSWORD,
     Authority,
     Cosign,
@@ -23,6 +24,7 @@ from ansible_collections.fieldops.mattermost.tests.unit.registries import (
     descriptor,
     digest_of,
     index,
+    with_layers,
 )
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
 
@@ -220,7 +222,10 @@ def test_signatures_that_are_not_good(
         "stranger": stranger.sign(image.digest),
         "other image": cosign.sign(image.digest, about=digest_of(b"other")),
         "other kind": cosign.sign(image.digest, kind="a recipe"),
-        "no base64": Image(b"x", annotations={"dev.cosignproject.cosign/signature": "!"}),
+        "no base64": with_layers(
+            Image(b"x"),
+            [descriptor(b"x", OCI_LAYER, annotations={"dev.cosignproject.cosign/signature": "!"})],
+        ),
     }
     if fault in signatures:
         tag = f"{image.digest.replace(':', '-')}.sig"

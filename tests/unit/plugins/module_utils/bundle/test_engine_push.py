@@ -7,14 +7,19 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.access import Keychain
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.depot_tree import Held, Tree
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.fetch import Client
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.lock import Lock
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.publish import images
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.push import Naming, Pusher, PushResult
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.store import Store
 from ansible_collections.fieldops.mattermost.tests.unit.registries import (
     OCI_INDEX,
     Authority,
@@ -259,6 +264,34 @@ def test_images_that_do_not_fit_together(story: Story, side: Side) -> None:
     side.lock(), side.pack()
     with pytest.raises(BundleError, match=r"Two bundles bring different images as .*/one:1.0; change one BOM"):
         side.publish(Path(side.output) / "other/volume-001")
+
+
+def test_an_image_of_an_index_that_is_there_already(story: Story) -> None:
+    amd, arm, new = Image(b"amd"), Image(b"arm", platform="linux/arm64"), Image(b"new", platform="linux/arm64")
+    story.seed_index("one", "1", amd, arm, platforms="all")
+    story.seed_index("one", "2", amd, new, platforms="all")
+    story.carry()
+    assert story.push().blobs == 5  # three layers and two configurations: those of arm64 are the same
+    assert {story.here.manifest("one", tag)[0] for tag in "12"} == {200}
+
+
+def test_bundles_that_lack_a_part(story: Story, side: Side) -> None:
+    amd, arm = Image(b"amd"), Image(b"arm", platform="linux/arm64")
+    story.seed_index("one", "1", amd, arm)
+    story.carry()
+    lock = Lock.read(side.lock_path)
+    tree = Tree(str(side.top / "tree"), Store(side.store), side.keys["depot"], "depot", 0, None)
+
+    def publish(*without: str) -> str:
+        items = tuple(item for item in lock.items if item.name not in without)
+        with pytest.raises(BundleError) as caught:
+            images.publish(tree, [Held(replace(lock, items=items), {}, {})])
+        return str(caught.value)
+
+    assert publish(digest_of(b"amd")).endswith(f"/one:1 is not complete: no bundle brings {digest_of(b'amd')}.")
+    assert publish(amd.digest).endswith("/one:1 is not complete: no bundle brings an image of its index.")
+    Path(side.store, "objects/sha256", amd.digest[7:9], amd.digest[7:]).unlink()
+    assert publish() == f"The depot does not hold {amd.digest}, or it is damaged."
 
 
 @pytest.mark.skipif(not shutil.which("skopeo"), reason="skopeo is not installed")
