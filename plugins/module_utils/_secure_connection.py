@@ -176,11 +176,9 @@ class SecureConnection:
         """A server other than the one that was meant has accepted the invitation in the meantime: end it at once."""
         if not self._was_open or not self._is_other_site(self.row):
             return
-        self._remove(self.rows)
         raise MattermostError(
             f"The invitation to the secure connection {self.name} was accepted by {self.row['site_url']}, not by "
-            f"{self.params['site_url']}. The connection was removed again; the other server still has its side. Correct "
-            "the address if that is the right server. If not, find out how it came by the invitation and its password, "
+            f"{self.params['site_url']}. {self._undo(self.row)} Correct the address if that is the right server. If not, find out how it came by the invitation and its password, "
             "and take another password for the next one."
         )
 
@@ -196,13 +194,19 @@ class SecureConnection:
         tried = f"accept the invitation to the secure connection {self.name}"
         row: Fields = self.client.post("/remotecluster/accept_invite", body, tried=tried, needs=MANAGE_CONNECTIONS)
         if self._is_other_site(row):
-            self._remove([row])
             raise MattermostError(
                 f"The invitation to the secure connection {self.name} was issued by {row['site_url']}, not by "
-                f"{self.params['site_url']}. The connection was removed again; the other server still has its side. "
-                "Check where the invitation came from."
+                f"{self.params['site_url']}. {self._undo(row)} Check where the invitation came from."
             )
         return row
+
+    def _undo(self, row: Fields) -> str:
+        """Remove what was just made; gives a sentence that says whether that was done."""
+        try:
+            self._remove([row])
+        except MattermostError as error:
+            return f"The connection is still there, so remove it in the System Console. {error.message}"
+        return "The connection was removed again; the other server still has its side."
 
     def _no_conflict(self) -> None:
         """Refuse to take a connection to another server for this one, or to connect to one server twice."""

@@ -106,16 +106,13 @@ class SharedChannel:
         return self._shown() if self.link["is_invite_confirmed"] else self._wait()
 
     def _connection(self) -> Fields:
-        present, look = (
-            self.params["state"] == "present",
-            partial(self.federation.connection, self.params["connection"]),
-        )
+        present, name = self.params["state"] == "present", self.params["connection"]
         if present and not self.check_mode:
-            return look()
-        rows = self.federation.named(self.params["connection"])
-        if rows:
-            return only(rows)
-        return (_lookup.foreseen(look, self.warnings, lenient=True) if present else None) or {}
+            return self.federation.connection(name)
+        rows = self.federation.named(name)
+        if present and not rows:
+            _lookup.foreseen(partial(self.federation.connection, name), self.warnings, lenient=True)
+        return only(rows) if rows else {}
 
     def _channel(self) -> Fields:
         """The channel. When it shall not be shared, it may be archived, or not there at all."""
@@ -206,13 +203,20 @@ class SharedChannel:
             if self.link:
                 break
             time.sleep(_POLL)
-        self._uninvite()
         asked, became = ("read-only", "writable") if read_only else ("writable", "read-only")
         raise MattermostError(
             f"The channel {self.name} was to be shared as {asked} over the connection {self.row['name']}, but is shared "
-            f"as {became}: something else has shared it at the same time. It was taken back from this connection. See "
-            "who else shares it, end that, and run this again."
+            f"as {became}: something else has shared it at the same time. {self._take_back()} See who else shares it, "
+            "end that, and run this again."
         )
+
+    def _take_back(self) -> str:
+        """Gives a sentence that says whether that was done."""
+        try:
+            self._uninvite()
+        except MattermostError as error:
+            return f"It could not be taken back from this connection: {error.message}"
+        return "It was taken back from this connection."
 
     def _shared_now(self) -> Fields:
         return self.federation.shared(self.channel["team_id"], self.channel["id"], fresh=True) or {}

@@ -262,6 +262,28 @@ def test_an_invitation_that_another_server_accepts_between_two_looks(run, server
     assert TAKEN in run(display_name="B", **MEANT)["msg"] and server.rows == []
 
 
+@pytest.mark.parametrize("args", [{**INVITE, **MEANT}, {**ACCEPT, **MEANT}])
+def test_what_cannot_be_removed_again_is_told_of(run, server, monkeypatch, args):
+    """After what was wrong in the first place."""
+    server.inviter = "https://chat.mallory.example"
+    monkeypatch.setattr("time.sleep", lambda seconds: server.rows[0].update(site_url=server.inviter))
+    row = server.row
+
+    def kept(name, **fields):
+        made = row(name, **fields)
+        refusal = error(403, "api.context.permissions.app_error")
+        server.fake.routes[("DELETE", f"{ROOT}/{made['remote_id']}")] = refusal
+        return made
+
+    server.row = kept
+    message = run(**args)["msg"]
+    assert message.startswith("The invitation to the secure connection bravo was ")
+    assert (
+        "by https://chat.mallory.example, not by https://chat.bravo.example. The connection is still there" in message
+    )
+    assert "Cannot remove the secure connection bravo: HTTP 403" in message
+
+
 def test_a_connection_that_led_elsewhere_before_is_left_alone(run, fake_url, server):
     server.row("bravo", site_url="https://chat.mallory.example")
     assert "leads to https://chat.mallory.example, not to https://chat.bravo.example" in run(**INVITE, **MEANT)["msg"]

@@ -199,6 +199,25 @@ def test_somebody_was_quicker(run, fake_url, server, channel, monkeypatch, read_
         f"The channel joint was to be shared as {asked} over the connection bravo, but is shared as {became}:"
     )
     assert fake_url.writes[-1] == f"POST {PATH}/uninvite" and not server.links
+    assert "It was taken back from this connection." in message
+
+
+def test_somebody_was_quicker_and_nothing_can_be_taken_back(run, server, channel):
+    invite = server.invite
+
+    def other(row, channel_id):
+        server.share(channel)
+        return invite(row, channel_id)
+
+    server.invite = other
+    server.share(channel, readonly=True)
+    server.shown = lambda: server.shared[-1:]
+    server.fake.routes[("POST", f"{PATH}/uninvite")] = REFUSAL
+    message = run(read_only=True)["msg"]
+    assert message.startswith(
+        "The channel joint was to be shared as read-only over the connection bravo, but is shared as writable:"
+    )
+    assert "It could not be taken back from this connection: Cannot end the sharing" in message
 
 
 def test_arrived(run, fake_url, server, channel):
