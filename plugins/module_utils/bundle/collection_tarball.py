@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 from typing import Any, Dict
 
@@ -37,7 +38,8 @@ def read(path: str, *, what: str) -> Contents:
 
 def verify(path: str, *, what: str) -> Contents:
     """The same after a look at all of it: every file is listed, and is what its list says."""
-    sums, kept = tarball.digests(path, _LIMITS, what=what)
+    held = tarball.listing(path, _LIMITS, what=what)
+    sums, kept = held.sums, held.kept
     if set(kept) != set(_LIMITS):
         raise BundleError(f"{what} has no {MANIFEST} or {FILES}; build it with ansible-galaxy collection build.")
     found = _parse(kept[MANIFEST], what)
@@ -53,6 +55,13 @@ def verify(path: str, *, what: str) -> Contents:
     absent = [name for name, row in listed.items() if row.get("ftype") == "file" and name not in sums]
     if absent:
         raise BundleError(f"{what} is damaged: {absent[0]} is missing in it.")
+    folders = {posixpath.dirname(name) for name in sums}
+    for name, target in held.links.items():
+        if target not in sums and target not in folders:
+            raise BundleError(
+                f"{what}: {name} is a link to {target}, which is not in it, so that nobody could install it; "
+                "take the link out (build_ignore in galaxy.yml), and build again."
+            )
     return found
 
 

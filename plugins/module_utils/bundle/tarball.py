@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import gzip
+import posixpath
 import tarfile
 import zlib
+from dataclasses import dataclass, field
 from typing import IO, Any, Callable, Dict, Iterator, Optional, Tuple
 
 from . import fsutil
@@ -78,17 +80,29 @@ def find(path: str, wanted: Callable[[str], bool], *, limit: int, what: str) -> 
     return None
 
 
-def digests(path: str, keep: Dict[str, int], *, what: str) -> Tuple[Dict[str, str], Dict[str, bytes]]:
-    """The sha256 of each regular file (empty for what is not one), and those files that are to be kept, by their limits."""
-    sums: Dict[str, str] = {}
-    kept: Dict[str, bytes] = {}
+@dataclass
+class Listing:
+    """What an archive holds: sha256 by name (empty for a link), where links point, and the small files that were asked for."""
+
+    sums: Dict[str, str] = field(default_factory=dict)
+    links: Dict[str, str] = field(default_factory=dict)
+    kept: Dict[str, bytes] = field(default_factory=dict)
+
+
+def listing(path: str, keep: Dict[str, int], *, what: str) -> Listing:
+    """All but the directories of an archive. What to keep is given by name, each with its limit."""
+    found = Listing()
     for member, stream in walk(path, what=what):
         name = member.name[2:] if member.name.startswith("./") else member.name
-        if name in sums:
+        if name in found.sums:
             raise BundleError(f"{what} has two members with the name {name!r}.")
         if name in keep:
-            kept[name] = content(member, stream, limit=keep[name], what=what)
-            sums[name] = fsutil.sha256_bytes(kept[name])
+            found.kept[name] = content(member, stream, limit=keep[name], what=what)
+            found.sums[name] = fsutil.sha256_bytes(found.kept[name])
+        elif member.issym() or member.islnk():
+            base = posixpath.dirname(name) if member.issym() else ""
+            found.links[name] = posixpath.normpath(posixpath.join(base, member.linkname))
+            found.sums[name] = ""
         elif not member.isdir():
-            sums[name] = fsutil.sha256_stream(stream)[0] if stream is not None else ""  # type: ignore[arg-type]
-    return sums, kept
+            found.sums[name] = fsutil.sha256_stream(stream)[0] if stream is not None else ""  # type: ignore[arg-type]
+    return found

@@ -388,17 +388,18 @@ def test_a_name_twice_and_links(tmp_path: Path) -> None:
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(link)
     path.write_bytes(gzip.compress(plain.getvalue()))
-    sums, kept = tarball.digests(str(path), {}, what="It")
-    assert sums == {"a": hashlib.sha256(b"").hexdigest(), "b": ""} and kept == {}
+    held = tarball.listing(str(path), {}, what="It")
+    assert held.sums == {"a": hashlib.sha256(b"").hexdigest(), "b": ""}
+    assert (held.links, held.kept) == ({"b": "/etc/passwd"}, {})
     with pytest.raises(BundleError, match="b is not a file of 10 bytes at most"):
-        tarball.digests(str(path), {"b": 10}, what="It")
+        tarball.listing(str(path), {"b": 10}, what="It")
     twice = io.BytesIO()
     with tarfile.open(fileobj=twice, mode="w") as archive:
         archive.addfile(tarfile.TarInfo("./a"))
         archive.addfile(tarfile.TarInfo("a"))
     path.write_bytes(gzip.compress(twice.getvalue()))
     with pytest.raises(BundleError, match="has two members with the name 'a'"):
-        tarball.digests(str(path), {}, what="It")
+        tarball.listing(str(path), {}, what="It")
 
 
 def test_the_name_in_a_tarball_counts(site: Side) -> None:
@@ -406,3 +407,35 @@ def test_the_name_in_a_tarball_counts(site: Side) -> None:
     built.write_bytes(GOOD)
     site.bom["collections"] = [{"name": "acme.mine", "source": str(built), "unverified": {"reason": "built here"}}]
     assert "is acme.own, not acme.mine, as the BOM says." in failure(site)
+
+
+def linked(target: str) -> bytes:
+    """A collection with a symbolic link, which its list has as a file."""
+    plain = io.BytesIO(gzip.decompress(collection("acme.own", "1.0.0", files={"a/b": b""})))
+    out = io.BytesIO()
+    with tarfile.open(fileobj=plain) as source, tarfile.open(fileobj=out, mode="w") as archive:
+        for member in source:
+            stream = source.extractfile(member) if member.isreg() else None
+            if member.name == "a/b":
+                member.type, member.linkname, stream = tarfile.SYMTYPE, target, None
+            archive.addfile(member, stream)
+    return gzip.compress(out.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("../README.md", ""),
+        ("../meta", ""),
+        ("../../README.md", "a/b is a link to ../README.md, which is not in it, so that nobody could install it"),
+        ("/etc/passwd", "a/b is a link to /etc/passwd, which is not in it"),
+    ],
+)
+def test_links_in_a_collection(tmp_path: Path, target: str, told: str) -> None:
+    path = tmp_path / "x.tar.gz"
+    path.write_bytes(linked(target))
+    if not told:
+        assert collection_tarball.verify(str(path), what="It").name == "acme.own"
+        return
+    with pytest.raises(BundleError, match=told):
+        collection_tarball.verify(str(path), what="It")
