@@ -96,7 +96,7 @@ class Builder:
                 "_build_id_links": "none",
                 "use_source_date_epoch_as_buildtime": 1,
             }
-            run("rpmbuild", "--quiet", "-bb", *_defined(defines), "--target", architecture, top / "SPECS/one.spec")
+            run("rpmbuild", "--quiet", "-bb", *defined(defines), "--target", architecture, top / "SPECS/one.spec")
         return next(place.glob("*/*.rpm"))
 
     def signed(self, built: Path, key: SigningKey) -> Path:
@@ -105,11 +105,11 @@ class Builder:
             place.parent.mkdir()
             shutil.copyfile(built, place)
             defines = {"_gpg_name": key.fingerprint, "_gpg_path": key.home, "__gpg": shutil.which("gpg")}
-            run("rpmsign", *_defined(defines), "--addsign", place)
+            run("rpmsign", *defined(defines), "--addsign", place)
         return place
 
 
-def _defined(macros: Dict[str, Any]) -> List[str]:
+def defined(macros: Dict[str, Any]) -> List[str]:
     return [part for name, value in macros.items() for part in ("--define", f"{name} {value}")]
 
 

@@ -13,7 +13,8 @@ import os
 import sys
 from typing import Any, Dict, List
 
-CANNOT = 3  # exit status: dnf understood the question, and its answer is no
+# Exit statuses besides 0: dnf understood the question and its answer is no; there is no dnf.
+CANNOT, ABSENT = 3, 4
 
 
 def configure(question: Dict[str, Any], dnf: Any) -> Any:
@@ -91,7 +92,7 @@ def main() -> int:
         import dnf.module.module_base
         import libdnf
     except ImportError:
-        return 127
+        return ABSENT
     try:
         answer = choose(json.load(sys.stdin), dnf, libdnf)
     except dnf.exceptions.Error as error:

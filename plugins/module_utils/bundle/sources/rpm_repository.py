@@ -21,7 +21,6 @@ from ..workspace import Workspace
 from .rpm_repomd import Metadata, Repomd, read_repomd
 
 _REPOMD_LIMIT = 16 << 20
-_ATTEMPTS = 2  # repomd.xml and its signature are replaced one after the other
 
 
 @dataclass(frozen=True)
@@ -76,18 +75,20 @@ _Verified = Tuple[bytes, Tuple[str, ...], Tuple[Evidence, ...]]
 
 
 def _fetch(source: RpmSource, workspace: Workspace, keyring: Keyring, group: str) -> _Verified:
-    for attempt in range(1, _ATTEMPTS + 1):
-        data = workspace.fetch_small(repomd_url(source)) or b""
-        if len(data) > _REPOMD_LIMIT:
-            raise BundleError(
-                f"The metadata of {source.baseurl} is larger than the {_REPOMD_LIMIT} bytes expected at most."
-            )
-        try:
-            return _verify(source, workspace, keyring, group, data)
-        except BundleError:
-            if attempt == _ATTEMPTS:
-                raise
-    raise AssertionError("unreachable")
+    """A publisher replaces repomd.xml and its signature one after the other; who asks in between asks again."""
+    try:
+        return _verify(source, workspace, keyring, group, _fetch_repomd(source, workspace))
+    except BundleError:
+        return _verify(source, workspace, keyring, group, _fetch_repomd(source, workspace))
+
+
+def _fetch_repomd(source: RpmSource, workspace: Workspace) -> bytes:
+    data = workspace.fetch_small(repomd_url(source)) or b""
+    if len(data) > _REPOMD_LIMIT:
+        raise BundleError(
+            f"The metadata of {source.baseurl} is larger than the {_REPOMD_LIMIT} bytes expected at most."
+        )
+    return data
 
 
 def _verify(source: RpmSource, workspace: Workspace, keyring: Keyring, group: str, data: bytes) -> _Verified:
