@@ -234,10 +234,6 @@ def test_a_volume_that_is_not_there(made: Side) -> None:
         made, lambda root: root["volumes"].append({"name": "volume-002", "index": "b" * 64, "objects": 0, "bytes": 0})
     )
     assert look(made).missing_volumes == ["volume-002"]
-    with pytest.raises(
-        BundleError, match=r"The bundle site is not complete: volume-002 is missing. Give all its media"
-    ):
-        made.publish()
 
 
 def test_what_is_written_is_read() -> None:
