@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Optional, Sequence, Set
+from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..boms.apt import Pin
 from .apt_index import Package
 from .apt_pins import DOWNGRADES, Layer, Pins
 from .debian import Relation, version_key
+
+_IMPORTANCE = {"required": 0, "important": 1, "standard": 2, "optional": 3}
 
 
 class Candidates:
@@ -72,6 +74,18 @@ class Candidates:
 
     def installed_providers(self, name: str) -> List[str]:
         return self._installed_providers.get(name, [])
+
+    def rank(self, name: str) -> Tuple[bool, bool, int, int, int]:
+        """As apt sorts those who provide a name: the most important first, and of equal ones who was heard of last."""
+        package = self.get(name)
+        fields = package.fields if package is not None else {}
+        importance = _IMPORTANCE.get(fields.get("Priority", ""), len(_IMPORTANCE))
+        layer, offset = self._first_heard(name)
+        return fields.get("Essential") != "yes", fields.get("Important") != "yes", importance, -layer, -offset
+
+    def _first_heard(self, name: str) -> Tuple[int, int]:
+        found = ((number, layer.index.first_mention(name)) for number, layer in enumerate(self.layers))
+        return next(((number, offset) for number, offset in found if offset >= 0), (0, 0))
 
     def suits(self, relation: Relation) -> bool:
         """Whether the candidate of that very name is what a relation asks for."""

@@ -23,6 +23,21 @@ COMPRESSIONS = (".xz", ".gz", "")  # smallest first
 _OPEN: Dict[str, Callable[..., Any]] = {".xz": lzma.open, ".gz": gzip.open, "": open}
 
 
+_BEFORE, _AFTER = (b" ", b",", b"|"), (b" ", b",", b"|", b"(", b":", b"\n", b"")
+_RELATIONS = tuple(
+    name.encode()
+    for name in (
+        "Pre-Depends",
+        "Depends",
+        "Conflicts",
+        "Breaks",
+        "Recommends",
+        "Suggests",
+        "Replaces",
+        "Enhances",
+        "Provides",
+    )
+)
 _PACKED_AT_MOST = 200  # times; Debian's indexes come to about 6
 
 
@@ -77,6 +92,24 @@ class Index:
         for start in self._names.get(name, ()):
             end = self._text.find(b"\n\n", start)
             yield self._text[start : end if end >= 0 else len(self._text)].decode("utf-8", "replace").strip("\n")
+
+    def first_mention(self, name: str) -> int:
+        """Where the index first speaks of a package, be it in what another one needs or provides; -1 if nowhere."""
+        own = min(self._names.get(name, ()), default=-1)
+        word = name.encode()
+        position = self._text.find(word)
+        while position >= 0 and (own < 0 or position < own):
+            if self._is_relation(position, len(word)):
+                return position
+            position = self._text.find(word, position + 1)
+        return own
+
+    def _is_relation(self, position: int, length: int) -> bool:
+        """Whether a whole name stands there, in a field of relations."""
+        before, after = self._text[position - 1 : position], self._text[position + length : position + length + 1]
+        start = self._text.rfind(b"\n", 0, position) + 1
+        field = self._text[start : start + 16].partition(b":")[0]
+        return before in _BEFORE and after in _AFTER and field in _RELATIONS
 
     @classmethod
     def open(cls, cache: str, sha256: str) -> Optional[Index]:

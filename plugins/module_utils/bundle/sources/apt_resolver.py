@@ -2,16 +2,15 @@
 # Copyright: The fieldops.mattermost authors
 """The dependency closure over several indexes at once, for a target that need not be this machine.
 
-The version apt would take, single dependencies before alternatives, so that an alternative which something else needs
-anyway is not taken twice. A package whose needs cannot be met is struck out, and the search starts again without it: no
-other backtracking. apt stays the judge.
+It walks as apt does: what is wanted first, then the needs of each package in the order they are written, each followed
+down before the next. A package whose needs cannot be met is struck out, and the walk starts again without it: no other
+backtracking. apt stays the judge.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
-from typing import Deque, Dict, Iterable, List, Mapping, NoReturn, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, NoReturn, Optional, Sequence, Set, Tuple
 
 from ..boms.apt import Pin
 from ..boms.policy import pattern_for
@@ -23,7 +22,6 @@ from .debian import Relation
 
 NEEDS = ("Pre-Depends", "Depends")
 _REFUSES = ("Conflicts", "Breaks")
-_IMPORTANCE = {"required": 0, "important": 1, "standard": 2, "optional": 3}
 
 
 class ForbiddenError(BundleError):
@@ -78,9 +76,7 @@ class Resolver:
         self.chosen: Dict[str, Package] = {}
         self.why: Dict[str, str] = {}
         self._stands_in: Dict[str, List[str]] = {}
-        self._needs: Deque[Need] = deque()
-        self._later: Deque[Need] = deque()
-        self._soft: Deque[Need] = deque()
+        self._refused: Dict[str, List[Relation]] = {}  # what the chosen ones cannot be beside
 
     def resolve(self, wanted: Iterable[str]) -> Dict[str, Package]:
         """The wanted packages and all they need, by name. What the target has in a version that will do is left out."""
@@ -98,11 +94,10 @@ class Resolver:
     def _attempt(self, names: Sequence[str]) -> Dict[str, Package]:
         for name in names:
             self._choose(name, "")
-        while self._needs or self._later or self._soft or self._mend():
-            if self._needs:
-                self._meet_single(self._needs.popleft())
-            elif self._later or self._soft:
-                self._meet_any((self._later or self._soft).popleft())
+        for name in names:
+            self._follow(name)
+        while self._mend():
+            pass
         return dict(sorted(self.chosen.items()))
 
     def _real(self, name: str) -> str:
@@ -130,36 +125,64 @@ class Resolver:
         self.why[name] = owner
         for virtual, _version in package.provides():
             self._stands_in.setdefault(virtual, []).append(name)
-        self._needs.extend(Need(tuple(group), name) for group in package.relations(*NEEDS))
-        if self.recommends:
-            self._soft.extend(Need(tuple(group), name, soft=True) for group in package.relations("Recommends"))
+        for relation in (relation for group in package.relations(*_REFUSES) for relation in group):
+            self._refused.setdefault(relation.name, []).append(relation)
 
-    def _meet_single(self, need: Need) -> None:
-        """Alternatives, and names that something else may stand for, wait until all that is certain has been chosen."""
-        relation = need.alternatives[0]
-        alone = len(need.alternatives) == 1 and not self.candidates.providers(relation.name)
-        if alone and self._suits(relation) and not self._is_met(relation):
-            self._choose(relation.name, need.owner)
-        else:
-            self._later.append(need)
+    def _follow(self, name: str) -> None:
+        """Down through the needs of a package, one after the other; a stack of its own, as chains can be long."""
+        stack = [self._needs_of(name)]
+        while stack:
+            need = next(stack[-1], None)
+            fresh = self._meet(need) if need is not None else ""
+            if need is None:
+                stack.pop()
+            elif fresh:
+                stack.append(self._needs_of(fresh))
 
-    def _meet_any(self, need: Need) -> None:
+    def _needs_of(self, name: str) -> Iterator[Need]:
+        package = self.chosen.get(name)
+        if package is not None:
+            yield from (Need(tuple(group), name) for group in package.relations(*NEEDS))
+            for group in package.relations("Recommends") if self.recommends else ():
+                yield Need(tuple(group), name, soft=True)
+
+    def _meet(self, need: Need) -> str:
+        """Choose what meets a need, unless something does already. Returns the name that is new."""
         if any(self._is_met(relation) for relation in need.alternatives):
-            return
-        name = next(filter(None, map(self._pick, need.alternatives)), "")
-        if name:
-            self._choose(name, need.owner)
-        elif not need.soft:
+            return ""
+        ways = [name for relation in need.alternatives for name in self._ways(relation)]
+        if len(ways) > 1:
+            ways.sort(key=lambda name: (name not in self.installed, self._is_refused(name)))
+        if ways:
+            self._choose(ways[0], need.owner)
+            return ways[0]
+        if not need.soft:
             raise _UnmetError(need)
+        return ""
+
+    def _is_refused(self, name: str) -> bool:
+        """Whether a package and one that is chosen exclude each other. apt then looks for another way."""
+        package = self.candidates.get(name)
+        if package is None:
+            return False
+        names = [name, *(virtual for virtual, _version in package.provides())]
+        if any(answers(package, relation) for known in names for relation in self._refused.get(known, ())):
+            return True
+        others = [relation for group in package.relations(*_REFUSES) for relation in group]
+        return any(self._stands_beside(name, relation) for relation in others)
+
+    def _stands_beside(self, name: str, relation: Relation) -> bool:
+        owners = {relation.name, *self._stands_in.get(relation.name, ())} & set(self.chosen) - {name}
+        return any(answers(self.chosen[owner], relation) for owner in owners)
 
     def _mend(self) -> bool:
         """Upgrade what the target has and what was chosen would break, if that mends it. Says whether anything was."""
         before = len(self.chosen)
-        for name in set(self.installed) - set(self.chosen):
+        for name in sorted(set(self.installed) - set(self.chosen)):
             breaker = self._breaker(self.installed[name])
-            fresh = self.candidates.get(name)
-            if breaker and fresh is not None and self._may(name):
+            if breaker and self.candidates.get(name) is not None and self._may(name):
                 self._choose(name, breaker)
+                self._follow(name)
         return len(self.chosen) > before
 
     def _breaker(self, there: Package) -> str:
@@ -222,17 +245,12 @@ class Resolver:
         ]
         return any(answers(package, relation) for package in stand)
 
-    def _pick(self, relation: Relation) -> str:
-        """The package of that name, else who provides it: the most important one, then the first in the alphabet."""
-        if self._suits(relation):
-            return relation.name
-        providers = filter(self._may, self.candidates.providers(relation.name))
+    def _ways(self, relation: Relation) -> List[str]:
+        """The package of that name, then who provides it, in the order apt would try them."""
+        providers = filter(self._may, self.candidates.providers(relation.name) - {relation.name})
         fit = [name for name in providers if self.candidates.provides(name, relation)]
-        return min(fit, key=self._rank, default="")
-
-    def _rank(self, name: str) -> Tuple[int, str]:
-        package = self.candidates.get(name)
-        return _IMPORTANCE.get(package.fields.get("Priority", "") if package else "", 4), name
+        own = [relation.name] if self._suits(relation) else []
+        return own + (sorted(fit, key=self.candidates.rank) if len(fit) > 1 else fit)
 
     def excluded(self) -> List[Package]:
         """What counts as being on the target because the BOM says so, as far as a suite knows it."""
