@@ -10,7 +10,7 @@ import io
 import json
 import tarfile
 from pathlib import Path
-from typing import Any, Dict, Mapping, Union
+from typing import Any, Dict, Mapping, Optional, Union
 
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import SigningKey
 
@@ -29,10 +29,14 @@ def archive(files: Mapping[str, Content]) -> bytes:
     return gzip.compress(content.getvalue(), mtime=0)
 
 
-def chart(name: str = "chat", version: str = "1.2.3", *, files: Mapping[str, Content] = {}, **metadata: Any) -> bytes:
+def chart(
+    name: str = "chat", version: str = "1.2.3", *, files: Optional[Mapping[str, Content]] = None, **metadata: Any
+) -> bytes:
     """A chart. Metadata and values are JSON, which is YAML."""
     told = {"apiVersion": "v2", "name": name, "version": version, "appVersion": "9.9.9", **metadata}
-    return archive({f"{name}/Chart.yaml": json.dumps(told), **{f"{name}/{path}": text for path, text in files.items()}})
+    return archive(
+        {f"{name}/Chart.yaml": json.dumps(told), **{f"{name}/{path}": text for path, text in (files or {}).items()}}
+    )
 
 
 class ChartRepository:

@@ -179,7 +179,7 @@ class ChartResolver:
             raise BundleError(f"chart {item.name}: its repository has no provenance file for {item.filename}.")
         text, signers = Keyring.given(item.keyring).verify_clearsigned(found.provenance, what=what)
         line = rf"^\s+{re.escape(item.filename)}: sha256:([0-9a-f]{{64}})\s*$"
-        named = re.findall(line, text.decode("utf-8", "replace").split("\n...\n")[-1], re.MULTILINE)
+        named = re.findall(line, text.decode("utf-8", "replace").rpartition("\n...\n")[2], re.MULTILINE)
         if named != [found.sha256]:
             raise BundleError(f"chart {item.name}: its signed provenance is of another archive than {found.url}.")
         return f"provenance {fsutil.sha256_bytes(found.provenance)} by {', '.join(signers)}"

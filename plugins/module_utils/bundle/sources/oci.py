@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
@@ -76,8 +76,8 @@ class ImagesResolver:
         return digest
 
     def resolve(self) -> Resolved:
-        with ThreadPoolExecutor(_CONNECTIONS) as pool:
-            copies = list(pool.map(lambda pair: self._copy(*pair), zip(self.images, self.digests)))
+        with ThreadPoolExecutor(_CONNECTIONS) as lookups, ThreadPoolExecutor(_CONNECTIONS) as pool:
+            copies = list(pool.map(lambda pair: self._copy(*pair, lookups), zip(self.images, self.digests)))
         result = Resolved()
         known: Dict[Tuple[str, str], Item] = {}
         for copy in copies:
@@ -91,8 +91,8 @@ class ImagesResolver:
         result.items = list(known.values())
         return result
 
-    def _copy(self, image: ImageItem, digest: str) -> _Copy:
-        copy = _Copy(image, digest, self.workspace)
+    def _copy(self, image: ImageItem, digest: str, lookups: Executor) -> _Copy:
+        copy = _Copy(image, digest, self.workspace, lookups)
         _told(image, copy.collect)
         return copy
 
@@ -112,6 +112,7 @@ class _Copy:
     image: ImageItem
     digest: str
     workspace: Workspace
+    lookups: Executor  # for questions that do not wait for one another
     items: List[Item] = field(default_factory=list)
     warnings: List[str] = field(default_factory=list)
 
@@ -206,26 +207,28 @@ class _Copy:
 
     def _beside(self, digests: Sequence[str]) -> Iterator[Tuple[Reference, Document, str]]:
         """Signatures, attestations and bills of materials: by cosign's tags, and by what says it is about a digest."""
-        seen = set()
-        for digest in dict.fromkeys(digests):
-            for ending in _BESIDE:
-                tag = fallback_tag(digest) + ending
-                found = self.registry.digest_of(tag)
-                if found is not None:
-                    yield self.image.reference.tagged(tag), self._read(found), f"beside {digest}"
-            referrers = self.registry.referrers(digest)
-            if len(referrers) > _REFERRERS:
-                raise BundleError(f"{len(referrers)} things say they are about {digest}, more than {_REFERRERS}.")
-            for row in referrers:
-                if row.media_type not in MANIFESTS:
-                    self.warnings.append(
-                        f"image {self.image.name}: {row.digest} beside it is of an unknown kind, and is left."
-                    )
-                elif row.digest not in seen:
-                    seen.add(row.digest)
-                    document = self._read(row.digest, row.size)
-                    if document.subject == digest and not document.is_index:
-                        yield self.image.reference.pinned(row.digest), document, f"about {digest}"
+        asked = list(dict.fromkeys(digests))
+        tags = {fallback_tag(digest) + ending: digest for digest in asked for ending in _BESIDE}
+        found = self.lookups.map(self.registry.digest_of, tags)
+        lists = self.lookups.map(self.registry.referrers, asked)
+        for (tag, digest), beside in zip(tags.items(), found):
+            if beside is not None:
+                yield self.image.reference.tagged(tag), self._read(beside), f"beside {digest}"
+        for digest, rows in zip(asked, lists):
+            if len(rows) > _REFERRERS:
+                raise BundleError(f"{len(rows)} things say they are about {digest}, more than {_REFERRERS}.")
+            yield from self._about(digest, rows)
+
+    def _about(self, digest: str, rows: Sequence[Descriptor]) -> Iterator[Tuple[Reference, Document, str]]:
+        for row in {row.digest: row for row in rows}.values():
+            if row.media_type not in MANIFESTS:
+                self.warnings.append(
+                    f"image {self.image.name}: {row.digest} beside it is of an unknown kind, and is left."
+                )
+                continue
+            document = self._read(row.digest, row.size)
+            if document.subject == digest and not document.is_index:
+                yield self.image.reference.pinned(row.digest), document, f"about {digest}"
 
     def _proof(self, beside: Sequence[Tuple[Reference, Document, str]]) -> str:
         image, proofs = self.image, []

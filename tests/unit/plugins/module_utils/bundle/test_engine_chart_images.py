@@ -8,7 +8,7 @@ import gzip
 import io
 import json
 import tarfile
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Optional
 
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
@@ -28,10 +28,14 @@ DIGEST = "sha256:" + "a" * 64
 
 
 def named(
-    values: Any = None, *, given: Mapping[str, Any] = {}, files: Mapping[str, Any] = {}, **metadata: Any
+    values: Any = None,
+    *,
+    given: Optional[Mapping[str, Any]] = None,
+    files: Optional[Mapping[str, Any]] = None,
+    **metadata: Any,
 ) -> Named:
     more = {"values.yaml": json.dumps(values)} if values is not None else {}
-    return find_images(read_chart(chart(files={**more, **files}, **metadata), "The chart"), given)
+    return find_images(read_chart(chart(files={**more, **(files or {})}, **metadata), "The chart"), given or {})
 
 
 def images(*args: Any, **kwargs: Any) -> List[str]:
