@@ -135,10 +135,7 @@ class RpmResolver:
         artifacts = {name.decode("utf-8", "replace") for name in _ARTIFACT.findall(data)}
         if not artifacts & {choice.nevra for choice in ours}:
             return []
-        try:
-            text = data.decode("utf-8").strip("\n")
-        except UnicodeDecodeError as error:
-            raise BundleError(f"modules of {opened.source.baseurl} are not in UTF-8.") from error
+        text = data.decode("utf-8", "replace").strip("\n")
         return [f"{text}\n" if text.startswith("---") else f"---\n{text}\n"]
 
     def _items(self, chosen: List[Choice], description: yumrepo.Description) -> List[Item]:

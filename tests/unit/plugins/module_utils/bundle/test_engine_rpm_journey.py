@@ -134,6 +134,27 @@ def test_a_second_go_changes_nothing_and_an_update_only_what_it_is_about(side: S
     assert host(side, repository).install("app") == ["app-1.1-1.noarch"]
 
 
+def test_a_repository_is_taken_over_when_only_other_things_change(side: Side, yum: YumUpstream) -> None:
+    yum.add("app")
+    yum.publish()
+    files = [side.file("notes.txt", b"notes")]
+    side.bom = {"name": "site", "files": files}
+    side.lock()
+    side.pack()
+    side.publish()  # a generation without any rpm repository
+    side.bom = {**yum_upstream.bom(yum, side.web.url, "app"), "files": files}
+    side.lock(now=NOW + 60)
+    side.pack()
+    side.publish()
+    repomd = side.top / "depot/current/rpm/el-9/repodata/repomd.xml"
+    before = repomd.stat()
+    side.bom["files"] = [*files, side.file("more.txt", b"more")]
+    side.lock(now=NOW + 120)
+    side.pack()
+    assert side.publish().changed
+    assert repomd.stat().st_ino == before.st_ino
+
+
 def test_the_same_lock_and_key_give_the_same_repository(side: Side, yum: YumUpstream) -> None:
     yum.add("app")
     yum.publish()

@@ -391,6 +391,38 @@ def test_primary_and_filelists_have_to_mean_the_same_packages(side: Side, yum: Y
     assert "does not describe app-0:1.0-1.noarch" in refused(side, yum)
 
 
+def test_change_logs_are_carried_where_upstream_has_them(side: Side, yum: YumUpstream) -> None:
+    yum.add("app")
+    yum.publish()
+    assert "- First" in description(side, lock(side, yum, "app")).packages[0].other
+    yum.replace_metadata("other", gzip.compress(b""))
+    assert description(side, lock(side, yum, "app")).packages[0].other == ""
+    text = yum.repomd.read_text()
+    start, end = text.index('<data type="other">'), text.index("</repomd>")
+    yum.repomd.write_text(text[:start] + text[end:])
+    yum.sign()
+    assert description(side, lock(side, yum, "app")).packages[0].other == ""
+
+
+def test_one_checksum_for_two_packages(side: Side, yum: YumUpstream) -> None:
+    yum.add("app")
+    yum.publish()
+    text = gzip.decompress(yum.metadata("primary").read_bytes()).decode()
+    start, end = text.index("<package "), text.index("</package>") + len("</package>")
+    false = text[start:end].replace("<name>app</name>", "<name>impostor</name>").replace('ver="1.0"', 'ver="2.0"', 1)
+    yum.replace_metadata("primary", gzip.compress((text[:start] + false + text[start:]).encode()))
+    told = refused(side, yum, "app")
+    assert "gives the sha256 of app-0:1.0-1.noarch to impostor-2.0-1.noarch.rpm" in told
+
+
+def test_descriptions_of_modules_that_dnf_cannot_read(side: Side, yum: YumUpstream) -> None:
+    yum.add("tool", "1")
+    yum.publish(modules=MODULES.format(stream="1") + "# \n")
+    text = gzip.decompress(yum.metadata("modules").read_bytes())
+    yum.replace_metadata("modules", gzip.compress(text.replace(b"# ", b"# \xe9")))
+    assert "dnf failed on this machine: " in refused(side, yum, "tool", modules=["tool:1"])
+
+
 def test_without_a_solver_nothing_is_guessed(side: Side, yum: YumUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
     yum.add("app")
     yum.publish()
@@ -412,7 +444,7 @@ def test_a_dnf_that_breaks_is_told(side: Side, yum: YumUpstream, monkeypatch: py
 
 
 def test_what_policy_withholds_takes_along_what_requires_it(side: Side, yum: YumUpstream) -> None:
-    yum.add("app", "1.0", "Requires: virtual(secret)")
+    yum.add("app", "1.0", "Requires: plain, virtual(secret)")
     yum.add("tool", "1.0", "Requires: /usr/share/secret/about, plain")
     yum.add("secret", "1.0", "Provides: virtual(secret)")
     yum.add("plain")
@@ -426,6 +458,9 @@ def test_what_policy_withholds_takes_along_what_requires_it(side: Side, yum: Yum
     assert versions(found) == {"plain": "1.0-1"}
     assert {row.name: row.because_of for row in found.withheld} == {"secret": "", "app": "secret", "tool": "secret"}
     assert len(description(side, found).packages) == 1
+    side.bom["files"] = [side.file("odd.txt", b"odd")]
+    side.bom["policy"] = {"must_not_contain": ["secret", "odd.txt"], "on_violation": "withhold"}
+    assert len(side.lock().lock.withheld) == 4
     side.pack()
     side.publish()
     assert [path.name for path in side.top.glob("depot/current/rpm/el-9/packages/*")] == ["plain-1.0-1.noarch.rpm"]
