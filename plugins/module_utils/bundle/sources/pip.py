@@ -17,22 +17,37 @@ from .. import fsutil
 from ..access import Access
 from ..boms.wheels import WheelsItem
 from ..errors import BundleError
+from ..transport import check_url
 
 _LIMIT = 256 << 20
 _PATIENCE = 1800
 _NO_PIP = 77
 # pip takes the tags of wheels from its options, but reads environment markers (python_version < "3.12") as those of the
-# interpreter it runs on. This hands it the target's; the report of pip says whether it took them.
+# interpreter it runs on. This hands it the target's; the report of pip says whether it took them. It also writes down which
+# pages of indexes pip looks at, so that the next run can ask whether any of them changed.
 _RUNNER = f"""
 import json, sys
 try:
     from pip._vendor.packaging import markers
 except ImportError:
     sys.exit({_NO_PIP})
-inherited, told = markers.default_environment, json.loads(sys.argv.pop(1))
+inherited, told, pages = markers.default_environment, json.loads(sys.argv.pop(1)), []
 markers.default_environment = lambda: dict(inherited(), **told)
+try:
+    from pip._internal.models.search_scope import SearchScope
+    asked = SearchScope.get_index_urls_locations
+    def noted(scope, project):
+        found = asked(scope, project)
+        pages.extend(found if not scope.find_links else [""])
+        return found
+    SearchScope.get_index_urls_locations = noted
+except (ImportError, AttributeError):
+    pages.append("")
 from pip._internal.cli.main import main
-sys.exit(main(sys.argv[1:]))
+code = main(sys.argv[1:])
+with open("pages.json", "w") as handle:
+    json.dump(pages, handle)
+sys.exit(code)
 """
 _PLATFORM = re.compile(r"(manylinux|musllinux)_(\d+)_(\d+)_(\w+)")
 _OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
@@ -98,6 +113,14 @@ class Pip:
                 f"make the lock on a machine with Python {environment['python_version']}, or with another version of pip."
             )
         return rows
+
+    def pages(self) -> List[str]:
+        """Every page of an index that pip looked at; none when it looked elsewhere too, or does not say."""
+        try:
+            found = json.loads(fsutil.read_plain(os.path.join(self.scratch, "pages.json"), limit=_LIMIT))
+            return sorted({check_url(str(url), self.what) for url in found}) if "" not in found else []
+        except (BundleError, ValueError):
+            return []
 
     def _options(self, report: str) -> List[str]:
         item = self.item

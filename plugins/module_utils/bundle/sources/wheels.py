@@ -9,7 +9,7 @@ import os
 import re
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Dict, List, Mapping, Tuple
 from urllib.parse import unquote, urlsplit
 
@@ -22,6 +22,7 @@ from ..workspace import Resolved, Workspace
 from .pip import Pip, sha256_of
 
 _CONNECTIONS = 8
+_PAGE_LIMIT = 64 << 20
 _PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
@@ -66,15 +67,44 @@ class WheelsResolver:
 
     @functools.cached_property
     def _closure(self) -> List[Wheel]:
-        """One run of pip. It asks for the page of each project only whether it changed, as its cache lies in the store."""
+        """What pip made of it last time, if every page of an index that it looked at is still the same; else what it makes now."""
+        key, request = f"wheels {self.item.name}", fsutil.sha256_bytes(repr(self.item).encode())
+        known = self.workspace.memory.get(key, {})
+        known = known if known.get("request") == request else {}
+        before = known.get("pages", {})
+        pages = self._look_at(before)
+        if known.get("wheels") and pages and _digests(pages) == _digests(before):
+            return [Wheel(**{**row, "requires": tuple(row["requires"])}) for row in known["wheels"]]
+        wheels, looked_at = self._ask_pip()
+        # Only of a page that was read before pip read it is it certain that pip saw no older one.
+        certain = bool(looked_at) and set(looked_at) <= set(pages)
+        self.workspace.memory[key] = {
+            "request": request,
+            "pages": {url: pages.get(url, {}) for url in looked_at},
+            "wheels": [asdict(wheel) for wheel in wheels] if certain else [],
+        }
+        return wheels
+
+    def _ask_pip(self) -> Tuple[List[Wheel], List[str]]:
         workspace = self.workspace
         cache = None if workspace.checking else os.path.join(workspace.store.root, "pip")
         access = workspace.client.transport.keychain.find(self.item.index_url) if self.item.index_url else None
         with tempfile.TemporaryDirectory(prefix="fieldops-pip-") as scratch:
-            rows = Pip(self.item, scratch, cache=cache, access=access).resolve()
-        wheels = sorted((self._read(row) for row in rows), key=lambda wheel: wheel.project)
-        self._check_pins(wheels)
-        return wheels
+            pip = Pip(self.item, scratch, cache=cache, access=access)
+            wheels = sorted((self._read(row) for row in pip.resolve()), key=lambda wheel: wheel.project)
+            self._check_pins(wheels)
+            return wheels, pip.pages()
+
+    def _look_at(self, pages: Mapping[str, Mapping[str, str]]) -> Dict[str, Mapping[str, str]]:
+        """One conditional request for each page."""
+
+        def look(url: str) -> Mapping[str, str]:
+            known = pages[url]
+            reply = self.workspace.client.get(url, known=known, limit=_PAGE_LIMIT, missing_ok=True)
+            return known if reply.status == 304 else {**reply.validators, "sha256": fsutil.sha256_bytes(reply.body)}
+
+        with ThreadPoolExecutor(_CONNECTIONS) as pool:
+            return dict(zip(pages, pool.map(look, pages)))
 
     def _read(self, row: Any) -> Wheel:
         try:
@@ -147,3 +177,7 @@ class WheelsResolver:
                 if match is not None:
                     needed.setdefault(normalized(match.group()), wheel.project)
         return needed
+
+
+def _digests(pages: Mapping[str, Mapping[str, str]]) -> Dict[str, str]:
+    return {url: page.get("sha256", "") for url, page in pages.items()}

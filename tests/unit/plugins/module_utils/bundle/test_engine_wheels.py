@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
@@ -102,6 +103,50 @@ def test_nothing_new_writes_nothing_and_a_new_release_is_one_change(site: Side, 
     assert [change.told()["text"].rpartition(",")[0] for change in third.changes] == [
         "changed helper (tools) 1.5 -> 1.6"
     ]
+
+
+def test_pip_is_asked_again_only_when_a_page_of_the_index_changed(
+    site: Side, index: Index, pypi: Static, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: List[str] = []
+    resolve = pip_source.Pip.resolve
+
+    def counted(pip: pip_source.Pip) -> Any:
+        asked.append(pip.what)
+        return resolve(pip)
+
+    monkeypatch.setattr(pip_source.Pip, "resolve", counted)
+    site.lock()
+    site.lock(now=site.now + 60)  # what pip looks at is known now, but not yet whether it saw what was seen here
+    assert len(asked) == 2
+    pypi.requests.clear()
+    assert not site.lock(now=site.now + 120).changed
+    assert not site.lock(now=site.now + 180, check=True).changed
+    assert len(asked) == 2
+    assert sorted({path for _method, path, _headers in pypi.requests}) == [
+        "/simple/demo/",
+        "/simple/helper/",
+        "/simple/old-thing/",
+    ]
+    assert all("If-Modified-Since" in headers for _method, _path, headers in pypi.requests)
+    index.add("helper", "1.6")
+    page = index.root / "simple/helper/index.html"
+    os.utime(page, (time.time() + 10, time.time() + 10))
+    assert site.lock(now=site.now + 240).changed and "helper 1.6" in wheels_of(site)
+    assert len(asked) == 3
+    site.bom["wheels"][0]["constraints"] = ["helper<1.6"]
+    assert site.lock(now=site.now + 300).changed and "helper 1.5" in wheels_of(site)
+    assert len(asked) == 4
+
+
+def test_where_pip_looks_elsewhere_too_it_is_asked_each_time(
+    site: Side, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    for minute in range(3):
+        site.lock(now=site.now + 60 * minute)
+    memory = json.loads(Path(site.store, "state/upstream.json").read_text())["wheels tools"]
+    assert (memory["pages"], memory["wheels"]) == ({}, [])
 
 
 def test_check_mode_writes_nothing(site: Side) -> None:

@@ -1,0 +1,165 @@
+# Copyright: The fieldops.mattermost authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The control node of the isolated side, put up from the bundle alone in a container that has no network but its own loopback.
+
+Needs podman, this machine's apt and pip sources, and minutes: set FIELDOPS_CONTAINERS to run it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+import yaml
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.bom import Bom
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.depot import Depot
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import Keyring, SigningKey
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.pack import Packer
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.resolve import make_lock
+
+HOME = Path(__file__).resolve().parents[5]
+IMAGE = os.environ.get("FIELDOPS_CONTROL_NODE_IMAGE", "localhost/fieldops-mattermost/bookworm")
+COLLECTIONS = Path(os.environ.get("FIELDOPS_COLLECTIONS", ".")) / "ansible_collections"
+WITHOUT = pytest.mark.skipif(
+    "FIELDOPS_CONTAINERS" not in os.environ, reason="set FIELDOPS_CONTAINERS to run containers"
+)
+
+# What docs/control_node.md tells an operator to do, each time with a play that uses what was installed.
+SCRIPT = r"""
+set -euo pipefail
+test "$(ls /sys/class/net)" = lo
+! timeout 5 bash -c 'exec 3<>/dev/tcp/192.0.2.1/80' 2>/dev/null
+rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* /etc/apt/apt.conf.d/99mmdebstrap
+export DEBIAN_FRONTEND=noninteractive
+
+echo == The first time: from the medium, without a depot
+volume=/medium/volume-001
+printf '%s\n' 'Types: deb' "URIs: file:$volume" 'Suites: debian-12' 'Components: main' \
+    'Signed-By: /given/bundle-key.asc' >/etc/apt/sources.list.d/medium.sources
+apt-get -q update
+apt-get -q -y --no-install-recommends install python3-venv openssh-client gnupg gpgv
+python3 - "$volume" /tmp/first <<'PYTHON'
+import json, pathlib, shutil, sys
+volume, target = map(pathlib.Path, sys.argv[1:])
+for item in json.loads((volume / "lock.json").read_text())["items"]:
+    if item["kind"] in ("wheel", "collection"):
+        place = target / item["kind"] / pathlib.PurePath(item["destination"]).name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(volume / "objects/sha256" / item["sha256"][:2] / item["sha256"], place)
+PYTHON
+python3 -m venv /opt/first
+/opt/first/bin/pip install --isolated --no-index --find-links /tmp/first/wheel ansible-core jmespath netaddr cryptography
+/opt/first/bin/ansible-galaxy collection install --offline /tmp/first/collection/*.tar.gz -p /opt/first/collections
+ANSIBLE_COLLECTIONS_PATH=/opt/first/collections /opt/first/bin/ansible-playbook -i localhost, /given/play.yml
+
+echo == Later: from the depot
+rm /etc/apt/sources.list.d/medium.sources
+python3 -m http.server --bind 127.0.0.1 --directory /depot/current 8000 >/dev/null 2>&1 &
+depot=http://127.0.0.1:8000
+until python3 -c "import urllib.request; urllib.request.urlopen('$depot')" 2>/dev/null; do sleep 0.2; done
+install -D -m 0644 /depot/current/depot-key.asc /etc/apt/keyrings/mattermost-depot.asc
+printf '%s\n' 'Types: deb' "URIs: $depot/apt/debian-12" 'Suites: debian-12' 'Components: main' \
+    'Signed-By: /etc/apt/keyrings/mattermost-depot.asc' >/etc/apt/sources.list.d/depot.sources
+apt-get -q update
+apt-get -q -y --no-install-recommends install python3-venv openssh-client sshpass gnupg gpgv rsync
+python3 -m venv /opt/ansible
+/opt/ansible/bin/pip install --isolated --no-cache-dir --disable-pip-version-check --require-hashes \
+    --index-url "$depot/wheels/control-node/simple/" -r "$depot/wheels/control-node/requirements.txt"
+export PATH=/opt/ansible/bin:$PATH
+printf '%s\n' '[galaxy]' 'server_list = depot' '[galaxy_server.depot]' "url = $depot/collections/api/" >/etc/ansible.cfg
+export ANSIBLE_CONFIG=/etc/ansible.cfg
+ansible-galaxy collection install fieldops.mattermost
+ansible-galaxy collection list
+ansible-playbook --version
+ansible-playbook -i localhost, /given/play.yml
+"""
+PLAY = r"""
+- name: Use what came with the bundle
+  hosts: localhost
+  connection: local
+  gather_facts: true
+  tasks:
+    - name: Verify the medium that this machine was put up from
+      fieldops.mattermost.bundle_info:
+        path: /medium
+        keyring: /given/bundle-key.asc
+      register: medium
+
+    - name: Make a key, as the roles do
+      community.crypto.openssl_privatekey:
+        path: /root/key.pem
+        type: Ed25519
+
+    - name: Ask what the filters ask
+      ansible.builtin.assert:
+        that:
+          - medium.bundle.name == 'control-node'
+          - "{'a': [1, 2]} | community.general.json_query('a[1]') == 2"
+          - ansible_facts['distribution_release'] == 'bookworm'
+
+    - name: Say so
+      ansible.builtin.debug:
+        msg: "the control node works, version {{ medium.bundle.version }}"
+"""
+
+
+def build(source: Path, output: Path) -> Path:
+    """A tarball by ansible-galaxy; an installed collection first gets the galaxy.yml that it was made from."""
+    if not (source / "galaxy.yml").exists():
+        copy = output / source.name
+        shutil.copytree(source, copy, symlinks=True)
+        info = json.loads((copy / "MANIFEST.json").read_text())["collection_info"]
+        info.pop("license_file" if info.get("license") else "license", None)
+        (copy / "galaxy.yml").write_text(
+            yaml.safe_dump({key: value for key, value in info.items() if value is not None})
+        )
+        for name in ("MANIFEST.json", "FILES.json"):
+            (copy / name).unlink()
+        source = copy
+    argv = [sys.executable, "-m", "ansible", "galaxy", "collection", "build", str(source), "--output-path", str(output)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.strip().splitlines()[-1].split(" at ", 1)[1])
+
+
+def rows(output: Path) -> List[Dict[str, Any]]:
+    """The collections of the ready BOM, as tarballs that were built here, for there may be no Galaxy server."""
+    found = []
+    for row in yaml.safe_load((HOME / "playbooks/bom/control-node.yml").read_text())["collections"]:
+        own = row["name"] == "fieldops.mattermost"
+        path = build(HOME if own else COLLECTIONS / row["name"].replace(".", "/"), output)
+        found.append({**row, "source": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()})
+    return found
+
+
+@WITHOUT
+def test_it_is_put_up_with_no_way_out(tmp_path: Path, keys: Dict[str, SigningKey]) -> None:
+    document = yaml.safe_load((HOME / "playbooks/bom/control-node.yml").read_text())
+    document["collections"] = rows(tmp_path)
+    given = tmp_path / "given"
+    given.mkdir()
+    lock, store, now = str(tmp_path / "control-node.lock.json"), str(tmp_path / "store"), time.time()
+    make_lock(Bom.parse(document), path=lock, store=store)
+    Packer(lock_path=lock, store=store, output=str(tmp_path / "out"), key=keys["bundle"]).run()
+    ring = Keyring([keys["bundle"].public_key()], what="the bundle key")
+    medium = tmp_path / "out/control-node"
+    Depot(str(tmp_path / "depot"), key=keys["depot"]).publish([str(medium)], ring, now=now)
+    (given / "bundle-key.asc").write_bytes(keys["bundle"].public_key())
+    (given / "play.yml").write_text(PLAY)
+    (given / "script.sh").write_text(SCRIPT)
+    argv = ["podman", "run", "--rm", "--network", "none", "--runtime", "runc"]
+    argv += ["--ulimit", "nofile=10000:10000", "--ulimit", "nproc=20000:20000"]
+    argv += ["-v", f"{tmp_path / 'depot'}:/depot:ro", "-v", f"{medium}:/medium:ro", "-v", f"{given}:/given:ro"]
+    done = subprocess.run([*argv, IMAGE, "bash", "/given/script.sh"], capture_output=True, text=True, check=False)
+    print(done.stdout, done.stderr)
+    assert done.returncode == 0
+    assert "ansible-playbook [core 2.19." in done.stdout
+    assert done.stdout.count('"msg": "the control node works, version ') == 2 == done.stdout.count("failed=0")
