@@ -70,14 +70,23 @@ class Description:
             sources = [
                 Source(str(row["baseurl"]), _texts(row["keys"]), str(row["unsigned"])) for row in document["sources"]
             ]
-            packages = [Package(**row) for row in document["packages"]]
+            packages = [_package(row) for row in document["packages"]]
             return cls(tuple(sources), tuple(packages), _texts(document["updateinfo"]), _texts(document["modules"]))
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise BundleError(f"{what} are not made as they should be: {error}.") from error
 
 
 def _texts(rows: Sequence[object]) -> Tuple[str, ...]:
     return tuple(str(row) for row in rows)
+
+
+def _package(row: Dict[str, Any]) -> Package:
+    package = Package(**row)
+    if type(package.source) is not int or not all(
+        isinstance(value, str) for key, value in row.items() if key != "source"
+    ):
+        raise TypeError(f"a package is {row!r}")
+    return package
 
 
 @dataclass(frozen=True)

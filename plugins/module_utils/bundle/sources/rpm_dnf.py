@@ -59,7 +59,9 @@ def requirers(base: Any, chosen: List[Any], named: List[Any]) -> Dict[Any, Any]:
     queue = list(named)
     for package in queue:
         for need in package.requires:
-            for found in sorted({*among.filter(provides=need), *among.filter(file=str(need))}):
+            # Few requirements are files, and looking for one takes long.
+            files = among.filter(file=str(need)) if str(need).startswith("/") else ()
+            for found in sorted({*among.filter(provides=need), *files}):
                 if found not in why:
                     why[found] = package
                     queue.append(found)

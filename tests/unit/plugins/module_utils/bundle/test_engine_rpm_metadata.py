@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import json
 import lzma
 import shutil
 import subprocess
@@ -170,6 +171,42 @@ def test_a_primary_element_is_not_believed_blindly(told: Dict[str, str], said: s
         yumrepo.read_primary("<package/>", what="primary")
 
 
+@given(st.data())
+def test_a_damaged_primary_element_is_read_or_refused(draw: st.DataObject) -> None:
+    text = primary()
+    start = draw.draw(st.integers(0, len(text)))
+    stop = draw.draw(st.integers(start, min(len(text), start + 20)))
+    damaged = text[:start] + draw.draw(st.text(max_size=10)) + text[stop:]
+    try:
+        told = yumrepo.read_primary(damaged, what="primary")
+    except BundleError:
+        return
+    assert "/" not in told.file
+    assert ".." not in told.href.split("/")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["baseurl", "keys", "unsigned", "source", "sha256", "primary"]), inner, max_size=6
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["sources", "packages", "updateinfo", "modules"]), JSON, min_size=4))
+def test_an_odd_description_is_read_or_refused(document: Dict[str, Any]) -> None:
+    data = json.dumps({"format": 1, **document}).encode()
+    try:
+        yumrepo.read_description(lock_of(ITEM), REPOSITORY, data)
+    except BundleError:
+        return
+    pytest.fail("it has nothing of what the lock names")
+
+
 def described(**more: Any) -> yumrepo.Description:
     package = yumrepo.Package(0, SHA, primary(), f'<package pkgid="{SHA}"/>', "")
     told = {"sources": (yumrepo.Source(WHERE, ("key",)),), "packages": (package,), **more}
@@ -206,6 +243,11 @@ def test_a_description_says_what_the_lock_says() -> None:
         (b'{"format": 1}', "are not made as they should be"),
         (b'{"format": 1, "sources": [{}], "packages": [], "updateinfo": [], "modules": []}', "not made as they should"),
         (b'{"format": 1, "sources": [], "packages": [{"a": 1}], "updateinfo": [], "modules": []}', "not made as they"),
+        (b'{"format": 1, "sources": [], "packages": [5], "updateinfo": [], "modules": []}', "not made as they should"),
+        (
+            b'{"format": 1, "sources": [], "packages": [{"source": "0", "sha256": "", "primary": ""}]}',
+            "not made as they should be: a package is",
+        ),
     ],
 )  # fmt: skip
 def test_a_description_that_is_none(data: bytes, said: str) -> None:
