@@ -13,7 +13,7 @@ from . import fsutil
 from .errors import BundleError
 from .lock import Item, Lock, Repository
 from .names import SOURCE_FILE
-from .sources.debian import parse_stanza
+from .sources.debian import SIZE, parse_stanza
 
 COMPONENT = "main"
 SOURCES_PATH = f"{COMPONENT}/source/Sources"
@@ -69,7 +69,7 @@ def read_source(stanza: str) -> Optional[Source]:
     files: Dict[str, Tuple[str, int]] = {}
     for line in fields.get("Checksums-Sha256", "").splitlines():
         parts = line.split()
-        if parts and not (len(parts) == 3 and fsutil.is_sha256(parts[0]) and parts[1].isdecimal()):
+        if parts and not (len(parts) == 3 and fsutil.is_sha256(parts[0]) and SIZE.fullmatch(parts[1])):
             return None
         if parts:
             files[parts[2]] = (parts[0], int(parts[1]))

@@ -23,5 +23,7 @@ def told_plainly(function: F) -> F:
             return function(*args, **kwargs)
         except OSError as error:
             raise BundleError(f"{error.filename or 'The system'}: {error.strerror or error}.") from error
+        except RecursionError as error:
+            raise BundleError("A document that was read is nested deeper than any such document is.") from error
 
     return cast("F", call)

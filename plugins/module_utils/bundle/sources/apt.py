@@ -16,6 +16,7 @@ from ..boms.policy import NO_POLICY, Policy
 from ..errors import BundleError
 from ..lock import Evidence, Item, Repository, Withheld
 from ..workspace import Resolved, Workspace
+from . import debian
 from .apt_host import Host
 from .apt_index import Package
 from .apt_installed import read_installed
@@ -173,7 +174,7 @@ class AptResolver:
     def _item(self, package: Package, resolver: Resolver) -> Item:
         suite, fields = self.opened.suites[package.origin], package.fields
         filename, size = fields.get("Filename", ""), fields.get("Size", "")
-        if not filename or not size.isdigit() or "SHA256" not in fields:
+        if not filename or not debian.SIZE.fullmatch(size) or not fsutil.is_sha256(fields.get("SHA256")):
             raise BundleError(
                 f"{suite.release.where}: the index does not give Filename, Size and SHA256 of {package.name}."
             )

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..boms.apt import Pin
 from .apt_index import Package
@@ -25,6 +25,7 @@ class Candidates:
         self.installed = installed
         self._pins = Pins(pins, layers)
         self._found: Dict[str, Optional[Package]] = {}
+        self._heard: Dict[str, Tuple[int, int]] = {}
         self._installed_providers: Dict[str, List[str]] = {}
         for name, package in installed.items():
             for virtual, _version in package.provides():
@@ -75,17 +76,25 @@ class Candidates:
     def installed_providers(self, name: str) -> List[str]:
         return self._installed_providers.get(name, [])
 
-    def rank(self, name: str) -> Tuple[bool, bool, int, int, int]:
+    def ranked(self, names: Iterable[str]) -> List[str]:
         """As apt sorts those who provide a name: the most important first, and of equal ones who was heard of last."""
+        found = sorted(names, key=lambda name: (self._importance(name), name))
+        equal = [name for name in found if self._importance(name) == self._importance(found[0])]
+        if len(equal) > 1:
+            equal.sort(key=self._first_heard, reverse=True)
+        return equal + found[len(equal) :]
+
+    def _importance(self, name: str) -> Tuple[bool, bool, int]:
         package = self.get(name)
         fields = package.fields if package is not None else {}
-        importance = _IMPORTANCE.get(fields.get("Priority", ""), len(_IMPORTANCE))
-        layer, offset = self._first_heard(name)
-        return fields.get("Essential") != "yes", fields.get("Important") != "yes", importance, -layer, -offset
+        rank = _IMPORTANCE.get(fields.get("Priority", ""), len(_IMPORTANCE))
+        return fields.get("Essential") != "yes", fields.get("Important") != "yes", rank
 
     def _first_heard(self, name: str) -> Tuple[int, int]:
-        found = ((number, layer.index.first_mention(name)) for number, layer in enumerate(self.layers))
-        return next(((number, offset) for number, offset in found if offset >= 0), (0, 0))
+        if name not in self._heard:
+            found = ((number, layer.index.first_mention(name)) for number, layer in enumerate(self.layers))
+            self._heard[name] = next(((number, offset) for number, offset in found if offset >= 0), (0, 0))
+        return self._heard[name]
 
     def suits(self, relation: Relation) -> bool:
         """Whether the candidate of that very name is what a relation asks for."""

@@ -84,7 +84,7 @@ def read_release(text: bytes, *, uri: str, suite: str, signed_by: List[str]) -> 
     digests: Dict[str, Tuple[str, int]] = {}
     for line in fields.get("SHA256", "").splitlines():
         parts = line.split()
-        if len(parts) == 3 and re.fullmatch(r"[0-9a-f]{64}", parts[0]) and parts[1].isdigit():
+        if len(parts) == 3 and re.fullmatch(r"[0-9a-f]{64}", parts[0]) and debian.SIZE.fullmatch(parts[1]):
             digests[parts[2]] = (parts[0], int(parts[1]))
     if not digests:
         raise BundleError(f"The metadata of {uri} {suite} lists no SHA256 digests; MD5 and SHA1 are not believed.")

@@ -249,8 +249,9 @@ class Resolver:
         """The package of that name, then who provides it, in the order apt would try them."""
         providers = filter(self._may, self.candidates.providers(relation.name) - {relation.name})
         fit = [name for name in providers if self.candidates.provides(name, relation)]
-        own = [relation.name] if self._suits(relation) else []
-        return own + (sorted(fit, key=self.candidates.rank) if len(fit) > 1 else fit)
+        if self._suits(relation):
+            return [relation.name, *sorted(fit)]
+        return self.candidates.ranked(fit)
 
     def excluded(self) -> List[Package]:
         """What counts as being on the target because the BOM says so, as far as a suite knows it."""

@@ -8,14 +8,16 @@ import re
 from functools import lru_cache
 from typing import Dict, Iterator, List, NamedTuple, Tuple
 
-_PART = re.compile(r"(\D*)(\d*)")
+SIZE = re.compile(r"[0-9]{1,15}")
+_PART = re.compile(r"([^0-9]*)([0-9]*)")
+_DIGITS = re.compile(r"[0-9]+")
 _RELATION = re.compile(
     r"(?P<name>[a-z0-9][a-z0-9+.-]*)(?::(?P<arch>[a-z0-9-]+))?"
     r"(?:\s*\(\s*(?P<op><<|<=|=|>=|>>|<|>)\s*(?P<version>[^\s)]+)\s*\))?"
     r"(?:\s*\[[^\]]*\])?(?:\s*<[^>]*>)*"
 )
 _OLD = {"<": "<=", ">": ">="}  # what a single sign meant before 1996, and still means to dpkg
-VersionKey = Tuple[int, Tuple[object, ...], Tuple[object, ...]]
+VersionKey = Tuple[Tuple[int, str], Tuple[object, ...], Tuple[object, ...]]
 
 
 def parse_stanza(text: str) -> Dict[str, str]:
@@ -49,8 +51,14 @@ def _part_key(text: str) -> Tuple[object, ...]:
     """Alternating words and numbers. The 0 that ends a word sorts after a tilde and before everything else."""
     key: List[object] = []
     for word, number in _PART.findall(text):
-        key += [(*map(_weight, word), 0), int(number or 0)]
+        key += [(*map(_weight, word), 0), _number(number)]
     return tuple(key)
+
+
+def _number(digits: str) -> Tuple[int, str]:
+    """Sorts as the number does, however long it is."""
+    shown = digits.lstrip("0")
+    return len(shown), shown
 
 
 @lru_cache(maxsize=65536)
@@ -62,7 +70,7 @@ def version_key(version: str) -> VersionKey:
     upstream, dash, revision = rest.rpartition("-")
     if not dash:
         upstream, revision = rest, "0"
-    return (int(epoch) if epoch.isdigit() else 0, _part_key(upstream), _part_key(revision))
+    return _number(epoch if _DIGITS.fullmatch(epoch) else ""), _part_key(upstream), _part_key(revision)
 
 
 class Relation(NamedTuple):

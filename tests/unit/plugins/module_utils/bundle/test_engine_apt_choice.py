@@ -121,6 +121,24 @@ def test_an_alternative_that_cannot_be_installed_is_passed_over(tmp_path: Path) 
         names(tmp_path, "app", cycle)
 
 
+def test_of_equal_providers_the_one_heard_of_last(tmp_path: Path) -> None:
+    """As apt does, whose numbers grow as it reads: by its own description, or by another one that speaks of it."""
+    pool = (
+        "early;1;Depends: zz-late;Description: of bb-late\naa-late;1;Provides: api\nbb-late;1;Provides: api\nzz-late;1;Provides: api\n"
+        "cc-late;1;Provides: api;Essential: yes\napp;1;Depends: api"
+    )
+    assert names(tmp_path, "app", pool.replace("Essential: yes", "Section: x")) == ["app", "cc-late"]
+    assert names(tmp_path, "app", pool.replace("cc-late;1;Provides: api", "cc-late;1")) == ["app", "bb-late"]
+    assert names(tmp_path, "app", "bb-late;9", pool) == ["app", "cc-late"]
+
+
+def test_ways_that_what_is_chosen_excludes_come_last(tmp_path: Path) -> None:
+    pool = "app;1;Depends: base, aa | bb\nbase;1;Conflicts: aa\naa;1;Provides: x\nbb;1\nother;1;Depends: cc | dd, aa | dd\ncc;1;Breaks: x\ndd;1"
+    assert names(tmp_path, "app", pool) == ["app", "base", "bb"]
+    assert names(tmp_path, "base aa", pool) == ["aa", "base"], "for different hosts"
+    assert names(tmp_path, "aa other", pool) == ["aa", "dd", "other"]
+
+
 def test_what_must_not_be_carried(tmp_path: Path) -> None:
     pool = (
         "app;1;Depends: mid | spare\nmid;1;Depends: telnet-client\nspare;1\ninetutils-telnet;1;Provides: telnet-client\n"
