@@ -40,6 +40,8 @@ def unpack(packed: str, target: str, *, ending: str, limit: int, what: str) -> N
                         f"{what} is more than the {limit} bytes expected at most when it is decompressed."
                     )
                 sink.write(piece)
+            sink.flush()
+            os.fsync(sink.fileno())
         os.replace(fresh, target)
     except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
         if getattr(error, "errno", None) is not None:  # the disk, not the data

@@ -24,6 +24,7 @@ from . import rpm_dnf
 _PYTHONS = (sys.executable, "/usr/bin/python3", "/usr/libexec/platform-python")
 _PATIENCE = 1800.0  # seconds
 _PLATFORM = re.compile(rb"^ +platform: \[ ?([a-z0-9.]+) ?\]$", re.MULTILINE)
+_NOT_OLD = "from __future__ import annotations\n"  # RHEL 8 has dnf in Python 3.6
 _NOISE = ("Problems in request:", "")
 
 
@@ -67,7 +68,7 @@ def solve(item: RpmItem, repositories: Sequence[Mapping[str, str]]) -> List[Choi
 
 
 def _ask(python: str, question: Mapping[str, Any]) -> List[Dict[str, Any]]:
-    script = f"{inspect.getsource(rpm_dnf)}\nsys.exit(main())\n"
+    script = f"{inspect.getsource(rpm_dnf).replace(_NOT_OLD, '')}\nsys.exit(main())\n"
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": question["directory"], "LC_ALL": "C.UTF-8"}
     try:
         # The engine imports nothing of Ansible, hence no run_command.
