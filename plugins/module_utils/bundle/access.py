@@ -40,6 +40,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/:=-]+")
 _PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 _REPOSITORY = re.compile(r"(/v2/.+?)/(?:manifests|blobs|tags|referrers)(?:/.*)?")
 _PEM_LIMIT = 4 << 20
+_CHALLENGE_LIMIT = 4096
 
 
 def origin_of(url: str) -> Tuple[str, str, int]:
@@ -224,6 +225,6 @@ def _bearer(challenges: Sequence[str]) -> Optional[Dict[str, str]]:
     found: List[Dict[str, str]] = []
     for challenge in challenges:
         scheme, _blank, rest = challenge.strip().partition(" ")
-        if scheme.lower() == "bearer":
+        if scheme.lower() == "bearer" and len(rest) < _CHALLENGE_LIMIT:
             found.append({key.lower(): quoted or plain for key, quoted, plain in _PARAMETER.findall(rest)})
     return found[0] if found else None

@@ -60,7 +60,7 @@ class Reference:
     def short(cls, text: str) -> Optional[Reference]:
         """As Kubernetes reads one: without a registry it is of Docker Hub."""
         found = cls.parse(text)
-        if found is None and _SHORT.fullmatch(text):
+        if found is None and len(text) <= 512 and _SHORT.fullmatch(text):
             found = cls.parse(f"{HUB}/{text}")
         return found
 

@@ -13,10 +13,12 @@ from .access import origin_of
 from .errors import BundleError
 from .fetch import Client
 from .oci import DIGEST, DOCKER_LIST, DOCKER_MANIFEST, INDEX, MANIFEST, MANIFEST_LIMIT, Descriptor, Document
+from .transport import REDIRECTS
 
-_NONE = (400, 403, 404, 405, 501)  # registries that know no referrers say so in many ways
+_NONE = (400, 403, 404, 405, 406, 501)  # registries that know no referrers say so in many ways
 _NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')
 _PAGES = 20
+_LINK_LIMIT = 4096
 MANIFESTS = (INDEX, MANIFEST, DOCKER_LIST, DOCKER_MANIFEST)
 
 
@@ -64,7 +66,7 @@ class Registry:
             if reply.status != 200:
                 break
             found += Document.parse(reply.body, url).children
-            following = _NEXT.search(reply.headers.get("link", ""))
+            following = _NEXT.search(reply.headers.get("link", "")[:_LINK_LIMIT])
             if following is None:
                 return found
             url = self._same_server(url, following.group(1))
@@ -74,7 +76,8 @@ class Registry:
         return found
 
     def has_blob(self, digest: str) -> bool:
-        return self.client.exchange("HEAD", self.blob_url(digest), also=(404,)).status == 200
+        """One that lies elsewhere is there too: the address of it need not be followed."""
+        return self.client.exchange("HEAD", self.blob_url(digest), also=(404, *REDIRECTS)).status != 404
 
     def has_manifest(self, digest: str) -> bool:
         return self.client.exchange("HEAD", self.manifest_url(digest), also=(404,)).status == 200

@@ -21,7 +21,7 @@ Body = Union[bytes, BinaryIO, None]
 
 _AGENT = "fieldops-mattermost-bundle/1"
 _WANTED = (200, 206, 304, 416)
-_REDIRECTS = (301, 302, 303, 307, 308)
+REDIRECTS = (301, 302, 303, 307, 308)
 _TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 _HOPS = 5
 _REPLY = 1 << 20
@@ -96,7 +96,7 @@ class Transport:
             raise BundleError(refusal(doing, asked, answer.status, self.keychain.find(asked)))
         if answer.status in _TRANSIENT:
             raise TransientError(f"the server answered HTTP {answer.status} {answer.reason}")
-        if answer.status not in _REDIRECTS or doing != "fetch":
+        if answer.status not in REDIRECTS or doing != "fetch":
             raise BundleError(
                 f"Cannot {doing} {told(asked)}: the server answered HTTP {answer.status} {answer.reason}."
             )

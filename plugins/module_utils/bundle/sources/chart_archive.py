@@ -11,7 +11,7 @@ import posixpath
 import tarfile
 import zlib
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Optional
 
 from ..errors import BundleError
 
@@ -24,6 +24,8 @@ ARCHIVE_LIMIT = 32 << 20
 _CONTENT_LIMIT = 128 << 20
 _FILES = 10_000
 _DEPTH = 4  # of charts in charts
+_NODES = 200_000
+_LEVELS = 100
 
 
 @dataclass
@@ -54,7 +56,7 @@ class Chart:
 
     def metadata_json(self) -> bytes:
         """For the index of the depot, which has no reader of YAML."""
-        return json.dumps(self.metadata, sort_keys=True, default=str).encode() + b"\n"
+        return json.dumps(self.metadata, sort_keys=True).encode() + b"\n"
 
 
 def load_yaml(text: str, what: str) -> Any:
@@ -66,6 +68,19 @@ def load_yaml(text: str, what: str) -> Any:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         problem = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BundleError(f"{what} is not readable YAML: {problem}.") from error
+
+
+def plain(value: Any, what: str, *, level: int = 0, budget: Optional[List[int]] = None) -> Any:
+    """The same as JSON has it, a tree with an end: in YAML one anchor can stand for millions of values, or for itself."""
+    left = budget if budget is not None else [_NODES]
+    left[0] -= 1
+    if left[0] < 0 or level > _LEVELS:
+        raise BundleError(f"{what} is larger or deeper than any deployment needs.")
+    if isinstance(value, dict):
+        return {str(key): plain(below, what, level=level + 1, budget=left) for key, below in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(below, what, level=level + 1, budget=left) for below in value]
+    return value if value is None or isinstance(value, (str, int, float)) else str(value)
 
 
 def read_chart(data: bytes, what: str) -> Chart:
@@ -97,7 +112,7 @@ def _unpack(data: bytes, what: str, budget: List[int]) -> Dict[str, bytes]:
                 _check_member(member, files, what)
                 handle = archive.extractfile(member)
                 files[member.name] = handle.read() if handle is not None else b""
-    except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError) as error:
+    except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError, OverflowError) as error:
         raise BundleError(f"{what} is no gzipped tar archive, or it is damaged: {error}.") from error
     return files
 
@@ -146,7 +161,7 @@ def _mapping(files: Mapping[str, bytes], name: str, what: str) -> Dict[str, Any]
     """A YAML file that holds a mapping; an empty one where there is none."""
     if name not in files:
         return {}
-    document = load_yaml(files[name].decode("utf-8", "replace"), f"{what}, {name}")
+    document = plain(load_yaml(files[name].decode("utf-8", "replace"), f"{what}, {name}"), f"{what}, {name}")
     if document is not None and not isinstance(document, dict):
         raise BundleError(f"{what}, {name} holds no mapping.")
     return document or {}

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
-from ..errors import BundleError
 from ..oci import DIGEST, Reference
-from .chart_archive import Chart, load_yaml
+from .chart_archive import Chart, load_yaml, plain
 
 Path = Tuple[str, ...]
 _ANNOTATIONS = ("artifacthub.io/images", "images")
@@ -20,7 +19,8 @@ _VALUES = re.compile(r"\.Values((?:\.[A-Za-z0-9_-]+)+)")
 _INCLUDE = re.compile(r"""(?:include|template)\s+["`]([^"`]+)["`]""")
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
 _DEFINE = re.compile(r"""\{\{-?\s*define\s+["`]([^"`]+)["`]\s*-?\}\}""")
-_NODES = 200_000
+_ASSIGNED = re.compile(r"\$([A-Za-z_]\w*)\s*:?=\s*([^}\n]*)")
+_LINE_LIMIT = 2000
 
 
 @dataclass
@@ -114,14 +114,8 @@ class _Seeker:
     registry: str
     found: Dict[Path, Reference] = field(default_factory=dict)
     unclear: List[str] = field(default_factory=list)
-    nodes: int = 0
 
     def walk(self, value: object, path: Path) -> None:
-        self.nodes += 1
-        if self.nodes > _NODES or len(path) > 100:
-            raise BundleError(
-                f"The values of the chart {self.chart.name} are larger or deeper than any deployment needs."
-            )
         if isinstance(value, Mapping):
             self._take(value, path)
             for key, below in value.items():
@@ -173,7 +167,8 @@ def _annotated(chart: Chart, where: str) -> Iterator[Reference]:
         return
     for key in _ANNOTATIONS:
         text = annotations.get(key)
-        rows = load_yaml(text, f"chart {where}, annotation {key}") if isinstance(text, str) else []
+        what = f"chart {where}, annotation {key}"
+        rows = plain(load_yaml(text, what), what) if isinstance(text, str) else []
         for row in rows if isinstance(rows, list) else []:
             name = row.get("image") if isinstance(row, dict) else None
             reference = Reference.short(name) if isinstance(name, str) else None
@@ -194,14 +189,17 @@ def _look_at_templates(chart: Chart, seeker: _Seeker, named: Named, defines: Map
     for name, text in sorted(chart.templates.items()):
         if not name.endswith((".yaml", ".yml", ".tpl")):
             continue
+        variables: Dict[str, List[str]] = {}
+        for variable, expression in _ASSIGNED.findall(text):
+            variables.setdefault(variable, []).append(expression)
         for number, line in enumerate(text.splitlines(), 1):
-            match = _LINE.fullmatch(line)
+            match = _LINE.fullmatch(line) if len(line) < _LINE_LIMIT else None
             if match is None:
                 continue
             reference = _literal(match.group(1))
             if reference is not None:
                 named.add(reference)
-            elif "{{" not in line or not _is_covered(line, text, seeker, defines):
+            elif "{{" not in line or not _is_covered(line, variables, seeker, defines):
                 what = "an image that cannot be told from the values" if "{{" in line else "no image of one version"
                 named.warnings.append(
                     f"chart {where}: {name} line {number} names {what} ({line.strip()[:100]}). If it is used, add it to the "
@@ -215,21 +213,21 @@ def _literal(text: str) -> Optional[Reference]:
     return reference if reference is not None and (reference.tag or reference.digest) else None
 
 
-def _is_covered(line: str, text: str, seeker: _Seeker, defines: Mapping[str, str]) -> bool:
+def _is_covered(line: str, variables: Mapping[str, List[str]], seeker: _Seeker, defines: Mapping[str, str]) -> bool:
     """Whether what the line takes from the values is an image that was found there."""
-    wanted = {tuple(path[1:].split(".")) for path in _refers(line, text, defines, set())}
+    wanted = {tuple(path[1:].split(".")) for path in _refers(line, variables, defines)}
     return any(path[: len(known)] == known or known[: len(path)] == path for path in wanted for known in seeker.found)
 
 
-def _refers(expression: str, text: str, defines: Mapping[str, str], seen: Set[str]) -> Iterator[str]:
+def _refers(line: str, variables: Mapping[str, List[str]], defines: Mapping[str, str]) -> Iterator[str]:
     """Values that an expression refers to, itself or through variables and named templates."""
-    yield from _VALUES.findall(expression)
-    for name in _INCLUDE.findall(expression):
-        if name in defines and name not in seen:
-            seen.add(name)
-            yield from _refers(defines[name], text, defines, seen)
-    for variable in set(_VARIABLE.findall(expression)):
-        if f"${variable}" not in seen:
-            seen.add(f"${variable}")
-            for assigned in re.findall(rf"\${variable}\s*:?=\s*([^}}]*)", text):
-                yield from _refers(assigned, text, defines, seen)
+    waiting, seen = [line], set()
+    while waiting:
+        expression = waiting.pop()
+        yield from _VALUES.findall(expression)
+        found = [(name, [defines[name]]) for name in _INCLUDE.findall(expression) if name in defines]
+        found += [(f"${name}", variables.get(name, [])) for name in _VARIABLE.findall(expression)]
+        for name, expressions in found:
+            if name not in seen:
+                seen.add(name)
+                waiting += expressions

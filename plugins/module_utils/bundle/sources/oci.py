@@ -77,7 +77,7 @@ class ImagesResolver:
 
     def resolve(self) -> Resolved:
         with ThreadPoolExecutor(_CONNECTIONS) as lookups, ThreadPoolExecutor(_CONNECTIONS) as pool:
-            copies = list(pool.map(lambda pair: self._copy(*pair, lookups), zip(self.images, self.digests)))
+            copies = list(pool.map(lambda image, digest: self._copy(image, digest, lookups), self.images, self.digests))
         result = Resolved()
         known: Dict[Tuple[str, str], Item] = {}
         for copy in copies:

@@ -263,18 +263,32 @@ def test_charts_in_charts_have_an_end() -> None:
         read_chart(chart("deep", files=folders), "The chart")
 
 
-def test_values_without_end() -> None:
-    bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
-        f"{name}: &{name} [*{before},*{before},*{before},*{before},*{before},*{before},*{before},*{before}]\n"
-        for before, name in zip("abcdefgh", "bcdefghi")
-    )
-    with pytest.raises(BundleError, match=r"The values of the chart chat are larger or deeper"):
-        find_images(read_chart(chart(files={"values.yaml": bomb}), "The chart"), {})
-    deep: Any = "x"
-    for _level in range(150):
-        deep = {"a": deep}
-    with pytest.raises(BundleError, match=r"are larger or deeper than any deployment needs"):
-        named(deep)
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{name}: &{name} [*{before},*{before},*{before},*{before},*{before},*{before},*{before},*{before}]\n"
+    for before, name in zip("abcdefgh", "bcdefghi")
+)
+
+
+@pytest.mark.parametrize(
+    "text", [BOMB, "a: &a {b: *a}", "{" + "a: {" * 150 + "}" * 150 + "}", "a: [" * 150 + "]" * 150]
+)
+@pytest.mark.parametrize("name", ["Chart.yaml", "values.yaml"])
+def test_values_without_end(text: str, name: str) -> None:
+    """In a few lines of YAML one can say more than any memory holds."""
+    with pytest.raises(BundleError, match=rf"The chart, chat/{name} is (larger or deeper than|not readable YAML)"):
+        read_chart(archive({"chat/Chart.yaml": "name: chat", f"chat/{name}": text}), "The chart")
+
+
+def test_what_json_does_not_know_becomes_text() -> None:
+    found = read_chart(archive({"c/Chart.yaml": "name: c\n2: 2026-01-02\non: !!set {a: null}\n"}), "The chart")
+    assert json.loads(found.metadata_json()) == {"name": "c", "2": "2026-01-02", "True": ["a"]}
+    with pytest.raises(BundleError, match=r"annotation images is larger or deeper"):
+        images(annotations={"images": "&a [*a]"})
+
+
+def test_long_lines_are_not_read() -> None:
+    files = {"templates/x.yaml": "image: a/b:1" + " " * 3000 + "\nimage: c/d:1\n"}
+    assert images(files=files) == ["docker.io/c/d:1"]
 
 
 def test_without_a_reader_of_yaml(monkeypatch: pytest.MonkeyPatch) -> None:
