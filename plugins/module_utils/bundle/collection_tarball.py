@@ -47,7 +47,7 @@ def verify(path: str, *, what: str) -> Contents:
     if not isinstance(listing, dict) or listing.get("chksum_sha256") != sums[FILES]:
         raise BundleError(f"{what} is damaged: its {FILES} is not the one that its manifest names.")
     rows = fsutil.load_object(kept[FILES], what).get("files")
-    listed = {row.get("name"): row for row in rows if isinstance(row, dict)} if isinstance(rows, list) else {}
+    listed = {str(row.get("name")): row for row in rows if isinstance(row, dict)} if isinstance(rows, list) else {}
     for name, sha256 in sums.items():
         row = listed.get(name, {})
         if name not in _LIMITS and (name not in listed or (sha256 and row.get("chksum_sha256") != sha256)):

@@ -53,7 +53,7 @@ class Galaxy:
                 if place == places[-1]:
                     raise
                 continue
-            path = document.get("available_versions", {}).get("v3")
+            path = _table(document.get("available_versions")).get("v3")
             if isinstance(path, str):
                 return urljoin(place, path if path.endswith("/") else f"{path}/")
         raise BundleError(f"{self.server} is not a Galaxy server with version 3 of its API.")
@@ -63,12 +63,12 @@ class Galaxy:
         url = f"{self.api}collections/{name.replace('.', '/')}/versions/?limit=100"
         found: List[str] = []
         for _page in range(_PAGES):
-            document = self._get(url)
-            rows = (document or {}).get("data", (document or {}).get("results", []))
+            document = self._get(url) or {}
+            rows = document.get("data", document.get("results", []))
             if not isinstance(rows, list):
                 raise BundleError(f"{self.server}: the versions of {name} are not a list.")
             found += [str(row.get("version")) for row in rows if isinstance(row, dict)]
-            following = ((document or {}).get("links") or {}).get("next")
+            following = _table(document.get("links")).get("next")
             if not following:
                 return found
             url = self._here(url, str(following))
@@ -92,7 +92,7 @@ class Galaxy:
                 dependencies=tuple(
                     sorted(checked_dependencies(document["metadata"].get("dependencies"), what).items())
                 ),
-                signatures=tuple(row["signature"] for row in document.get("signatures") or ()),
+                signatures=tuple(str(row["signature"]) for row in document.get("signatures") or ()),
                 told_by=url,
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -117,3 +117,7 @@ class Galaxy:
                 body = self.workspace.fetch_small(url, missing_ok=True)
             self._replies[url] = None if body is None else fsutil.load_object(body, f"The reply of {url}")
         return self._replies[url]
+
+
+def _table(value: object) -> Dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -165,6 +165,17 @@ def test_what_cannot_be_met_is_one_sentence(site: Side, galaxy: Galaxy, rows: Li
     assert message.startswith("collections: ") and told in message
 
 
+def test_a_server_whose_api_is_at_the_given_url(site: Side, galaxy: Galaxy) -> None:
+    """As private hubs have it, which give one URL for each of their repositories."""
+    galaxy.replies["/hub/published/"] = {"available_versions": {"v3": "v3"}}
+    listing = {"meta": {"count": 1}, "links": {}, "data": [{"version": "1.0.0"}]}
+    galaxy.replies["/hub/published/v3/collections/acme/base/versions/"] = listing
+    galaxy.replies["/hub/published/v3/collections/acme/base/versions/1.0.0/"] = galaxy.detail("acme.base", "1.0.0")
+    site.bom["collections"] = [{"name": "acme.base", "source": f"{galaxy.url}/hub/published/"}]
+    site.lock()
+    assert locked(site) == ["acme.base 1.0.0"]
+
+
 def test_a_choice_that_never_settles(site: Side, galaxy: Galaxy) -> None:
     galaxy.add("acme.left", "1.0.0")
     galaxy.add("acme.left", "2.0.0", {"acme.right": "*"})
@@ -177,6 +188,8 @@ def test_a_choice_that_never_settles(site: Side, galaxy: Galaxy) -> None:
     ("path", "reply", "told"),
     [
         ("/api/", {}, "is not a Galaxy server with version 3 of its API."),
+        ("/api/", {"available_versions": ["v3"]}, "is not a Galaxy server with version 3 of its API."),
+        ("/api/v3/collections/acme/top/versions/", {"data": [], "links": ["next"]}, "has no collection acme.top"),
         ("/api/", b"<html>", "is not readable JSON"),
         ("/api/v3/collections/acme/top/versions/", {"data": 7}, "the versions of acme.top are not a list."),
         (

@@ -86,6 +86,8 @@ PLAY = r"""
   hosts: localhost
   connection: local
   gather_facts: true
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
   tasks:
     - name: Verify the medium that this machine was put up from
       fieldops.mattermost.bundle_info:
