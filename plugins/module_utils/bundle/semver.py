@@ -49,23 +49,23 @@ class Range:
         key = key_of(version)
         if key is None or (is_prerelease(version) and self.exact != version):
             return False
-        return all(_holds(operator, key, key_of(bound)) for operator, bound in self.parts)
+        return all(_holds(operator, key, bound) for operator, _version, bound in self.parts)
 
 
-def _part(text: str) -> Tuple[str, str]:
+def _part(text: str) -> Tuple[str, str, Key]:
     match = _PART.fullmatch(text.strip())
     if match is None:
         raise ValueError(text)
     operator, version = match.groups()
     if _LOOSE.fullmatch(version):
         version += ".0" * (2 - version.count("."))
-    if key_of(version) is None:
+    key = key_of(version)
+    if key is None:
         raise ValueError(text)
-    return {None: "==", "=": "=="}.get(operator, operator), version
+    return {None: "==", "=": "=="}.get(operator, operator), version, key
 
 
-def _holds(operator: str, version: Key, bound: Optional[Key]) -> bool:
-    assert bound is not None  # _part saw to it
+def _holds(operator: str, version: Key, bound: Key) -> bool:
     return {
         "==": version == bound,
         "!=": version != bound,
