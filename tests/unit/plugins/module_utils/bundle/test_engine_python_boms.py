@@ -31,7 +31,10 @@ def problem(document: Any) -> str:
 
 
 def test_good_ones() -> None:
-    packages = [f"Demo.Thing[a,b] >=1,<2 ; python_version < '3.12' --hash=sha256:{SHA}", f"x @ {WHEEL} --hash=sha256:{SHA}"]
+    packages = [
+        f"Demo.Thing[a,b] >=1,<2 ; python_version < '3.12' --hash=sha256:{SHA}",
+        f"x @ {WHEEL} --hash=sha256:{SHA}",
+    ]
     bom = Bom.parse(wheels(packages=packages, constraints=["demo<3"], platforms=["linux_armv7l"]))
     (item,) = bom.wheels
     assert item.packages[0] == Requirement("Demo.Thing[a,b] >=1,<2 ; python_version < '3.12'", "demo-thing", (SHA,))
@@ -69,6 +72,10 @@ def test_good_ones() -> None:
         (collections({"name": "a.b", "version": "newest"}), "'newest' is not a version or range such as 4.1.0"),
         (collections({"name": "a.b", "source": "/x/a-b-1.0.0.tar.gz"}), "a tarball needs its sha256, or unverified"),
         (collections({"name": "a.b", "source": "/x/a.tar.gz", "sha256": "0"}), "'0' is not a sha256 of 64"),
+        (
+            collections({"name": "a.b", "source": "/x/a.tar.gz", "sha256": SHA, "keyring": "/k.asc"}),
+            "signatures come from Galaxy servers; a tarball is known by its sha256.",
+        ),
         (collections({"name": "a.b", "sha256": SHA}), "sha256 and unverified are for tarballs"),
         (collections({"name": "a.b"}, {"name": "a.b", "source": "https://x.example.com"}), "from different sources"),
         (collections({"name": "a.b", "unverified": {"reason": ""}}), "say why, in words."),

@@ -345,7 +345,8 @@ def test_a_report_that_is_not_one(site: Side, monkeypatch: pytest.MonkeyPatch, d
 def test_a_withdrawn_release_is_warned_of(site: Side, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     path = index.add("demo", "1.0")
     info = {"url": str(path), "archive_info": {"hashes": {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}}}
-    report(site, monkeypatch, {"install": [entry(is_yanked=True, download_info=info)]})
+    metadata = {"name": "demo", "version": "1.0", "requires_dist": ["???", "helper"]}
+    report(site, monkeypatch, {"install": [entry(is_yanked=True, download_info=info, metadata=metadata)]})
     (warning,) = site.lock().warnings
     assert warning == f"wheels tools: {path.name} was withdrawn by its publisher; pin another version of demo."
 
