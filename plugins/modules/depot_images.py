@@ -144,7 +144,7 @@ def main() -> None:
     given = module.params
     try:
         pusher = Pusher(
-            os.path.join(given["path"], "current"),
+            os.path.realpath(os.path.join(given["path"], "current")),  # one generation from beginning to end
             given["registry"],
             Client(keychain=access.Keychain.given(given["credentials"])),
             naming=Naming(given["prefix"], given["keep_registry"]),

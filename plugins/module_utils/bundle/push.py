@@ -118,7 +118,8 @@ class Pusher:
 
     def _rows(self) -> List[Dict[str, Any]]:
         path = os.path.join(self.depot, "manifest.json")
-        rows = fsutil.load_object(fsutil.read_plain(path), path).get("images", [])
+        document = fsutil.load_object(fsutil.read_plain(path), path)
+        rows = [*document.get("images", []), *document.get("image_attachments", [])]
         if not rows:
             raise BundleError(f"The depot at {self.depot} has no images: its bundles bring none.")
         return [{"why": "", **row} for row in rows]

@@ -25,6 +25,7 @@ REDIRECTS = (301, 302, 303, 307, 308)
 _TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 _HOPS = 5
 _REPLY = 1 << 20
+_BLOCK = 1 << 17
 # A registry answers for a manifest only who says that he knows its form.
 _MANIFEST = re.compile(r"/v2/.+/manifests/[^/]+")
 MANIFEST_TYPES = (
@@ -170,8 +171,10 @@ class Transport:
     ) -> http.client.HTTPConnection:
         near = proxy or parts
         if parts.scheme == "http":
-            return http.client.HTTPConnection(near.hostname or "", near.port, timeout=self.timeout)
-        secure = http.client.HTTPSConnection(near.hostname or "", near.port, timeout=self.timeout, context=trust)
+            return http.client.HTTPConnection(near.hostname or "", near.port, timeout=self.timeout, blocksize=_BLOCK)
+        secure = http.client.HTTPSConnection(
+            near.hostname or "", near.port, timeout=self.timeout, context=trust, blocksize=_BLOCK
+        )
         if proxy is not None:
             secure.set_tunnel(parts.hostname or "", parts.port, headers=_proxy_headers(proxy))
         return secure

@@ -26,11 +26,14 @@ def publish(tree: Tree, bundles: Sequence[Held]) -> Dict[str, Any]:
         if item.kind == "image" and images.setdefault(item.name, item).sha256 != item.sha256:
             raise BundleError(f"Two bundles bring different images as {item.name}; change one BOM.")
     if not images:
-        return {"images": []}
+        return {"images": [], "image_attachments": []}
     layout = _Layout(tree, objects)
     told = [layout.place(images[name]) for name in sorted(images)]
     layout.finish()
-    return {"images": told}
+    return {
+        "images": [row for row in told if row["why"] not in images],
+        "image_attachments": [row for row in told if row["why"] in images],
+    }
 
 
 class _Layout:

@@ -234,6 +234,58 @@ def test_registries_that_take_images_in_odd_ways(tokens: TokenRegistry) -> None:
         registry.push_manifest("1.0", document)
 
 
+def test_a_broken_upload_is_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: List[str] = []
+
+    class Told:
+        status, length = 202, 0
+        headers = {"location": "/v2/team/one/blobs/uploads/1?state=x"}
+
+        def read(self, limit: int) -> bytes:
+            return b""
+
+    def ask(method: str, url: str, headers: Any, *, also: Any = (), body: Any = None) -> Told:
+        asked.append(f"{method} {url.rpartition('/')[2]} {body.read() if body else ''}")
+        if len(asked) == 2:
+            raise ConnectionResetError("gone")
+        body and body.seek(0)
+        return Told()
+
+    (tmp_path / "blob").write_bytes(b"data")
+    client = Client(attempts=2, sleep=lambda seconds: None)
+    monkeypatch.setattr(client.transport, "ask", ask)
+    with open(tmp_path / "blob", "rb") as content:
+        content.seek(0)
+        assert Registry(client, "https://registry.example.com/v2/team/one").push_blob("sha256:1", 4, content)
+    assert [line.split(" ")[:2] for line in asked] == [["POST", ""], ["PUT", "1?state=x&digest=sha256%3A1"]] * 2
+
+
+def test_what_is_sent_twice_is_sent_from_its_beginning(tokens: TokenRegistry, tmp_path: Path) -> None:
+    (tmp_path / "blob").write_bytes(b"data")
+    client = Client(attempts=1, keychain=Keychain.given(tokens.credentials))
+    sent: List[bytes] = []
+    send = client.transport._connect
+
+    def connect(*args: Any) -> Any:
+        connection = send(*args)
+        request = connection.request
+
+        def noting(method: str, target: str, body: Any = None, headers: Any = None) -> None:
+            if body is not None:
+                sent.append(body.read())
+                body.seek(0)
+            request(method, target, body=None, headers=headers)
+
+        connection.request = noting
+        return connection
+
+    client.transport._connect = connect  # type: ignore[method-assign]
+    tokens.add("team/one", "1.0", Image(b"x"))
+    with open(tmp_path / "blob", "rb") as content:
+        client.once("GET", f"{tokens.url}/v2/team/one/manifests/1.0", body=content)
+    assert sent == [b"data", b"data"]  # before the token and with it
+
+
 LAYER = descriptor(b"layer", OCI_LAYER)
 CONFIG = descriptor(b"{}", OCI_CONFIG)
 GOOD: Dict[str, Any] = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": CONFIG, "layers": [LAYER]}

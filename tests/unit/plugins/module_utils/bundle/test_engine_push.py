@@ -113,6 +113,8 @@ def test_the_round_trip(story: Story, tmp_path: Path) -> None:
     assert told["team/one:1.0"]["digest"] == one.digest
     assert told["team/one:1.0"]["bytes"] == len(one.data) + sum(len(blob) for blob in one.blobs)
     assert (told["two:2.0"]["platform"], told["two:2.0"]["version"]) == (["linux/amd64"], "2.0")
+    attached = [row["name"].rpartition("/")[2] for row in manifest["image_attachments"]]
+    assert attached == [f"one:{tag}", f"one@{about.digest}"]
 
     would = story.push(check=True)
     assert would.changed and story.here.tags("team/one") == []
@@ -129,7 +131,9 @@ def test_the_round_trip(story: Story, tmp_path: Path) -> None:
 
     again = story.push()
     assert (again.changed, again.blobs, again.bytes) == (False, 0, 0)
-    assert {row["name"] for row in again.images} == {row["name"] for row in manifest["images"]}
+    assert {row["name"] for row in again.images} == {
+        row["name"] for row in [*manifest["images"], *manifest["image_attachments"]]
+    }
     assert name in {row["name"] for row in again.images}
 
 
