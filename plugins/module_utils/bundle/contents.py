@@ -7,7 +7,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import AbstractSet, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from . import fsutil
 from .lock import Change, Item, Lock, compare, human
 
 _NAMES = {
@@ -34,8 +33,8 @@ class Delta:
     held: AbstractSet[str] = frozenset()
 
 
-def render_contents(lock: Lock, delta: Delta) -> bytes:
-    """Everything the lock names. What this bundle brings is marked, and so are security updates."""
+def render_contents(lock: Lock, digest: str, delta: Delta) -> bytes:
+    """Everything the lock (of this sha256) names. What this bundle brings is marked, and so are security updates."""
     carried = {item.sha256: item.size for item in lock.items if item.sha256 not in delta.held}
     known = sum(1 for item in lock.items if item.sha256 in delta.held)
     head = f"Contents of the bundle {lock.name}, version {lock.version}"
@@ -43,7 +42,7 @@ def render_contents(lock: Lock, delta: Delta) -> bytes:
     rows = [
         ("made", f"{lock.created}, accepted for {lock.expires_days} days"),
         ("for", lock.description),
-        ("lock", f"sha256 {fsutil.sha256_bytes(lock.dump())}"),
+        ("lock", f"sha256 {digest}"),
         ("builds on", base),
         ("brings", f"{len(carried)} objects, {human(sum(carried.values()))}, besides what proves their origin"),
         ("known", f"{known} items are there already" if delta.root else ""),
@@ -122,7 +121,7 @@ def _origins(lock: Lock) -> List[str]:
 
 def _printable(line: str) -> str:
     """Nothing that came from outside may move the cursor of whoever reads this."""
-    return "".join(letter if letter.isprintable() else "?" for letter in line)
+    return line if line.isprintable() else "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def render_changes(old: Optional[Lock], new: Lock) -> str:

@@ -36,10 +36,12 @@ class Documents:
     def __init__(self, lock: Lock, delta: Delta, read: Callable[[str], bytes]) -> None:
         self.lock = lock
         self.delta = delta
+        data = lock.dump()
+        digest = fsutil.sha256_bytes(data)
         self.common = {
-            manifest.LOCK: lock.dump(),
-            manifest.SBOM: render_sbom(lock),
-            manifest.CONTENTS: render_contents(lock, delta),
+            manifest.LOCK: data,
+            manifest.SBOM: render_sbom(lock, digest),
+            manifest.CONTENTS: render_contents(lock, digest, delta),
         }
         self.groups = [
             AptGroup(

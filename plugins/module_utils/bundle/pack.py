@@ -231,11 +231,11 @@ class _Build:
         """What the wanted volumes need and the store lacks. An object in pieces is needed for the hashes of all its pieces."""
         needed = {sha256 for plan in self.wanted for sha256 in plan.objects}
         needed |= {cut.of for plan in self.plans for cut in plan.cuts}
-        beside = {piece.sha256 for piece in self.lock.kept_beside()}
+        needed -= {piece.sha256 for piece in self.lock.kept_beside()}
         return {
             sha256: told
             for sha256, told in self.objects.items()
-            if sha256 in needed - beside and not self._held(sha256, told[0])
+            if sha256 in needed and not self._held(sha256, told[0])
         }
 
     def _held(self, sha256: str, size: int) -> bool:
@@ -266,7 +266,7 @@ class _Build:
 
     def _is_current(self) -> bool:
         """For check mode: whether the wanted volumes were made from this very lock and base, and have all their objects."""
-        digest = fsutil.sha256_bytes(self.lock.dump())
+        digest = self.documents.digest(manifest.LOCK)
         for plan in self.wanted:
             path = os.path.join(self.packer.path, plan.name)
             try:
@@ -293,7 +293,7 @@ class _Build:
         root, changed = sealer.run(set(fetched))
         changed |= fsutil.write_if_changed(packer.key_path, packer.key.public_key())
         self.result.root = root
-        sent = Sent(root, self.lock.version, self.store.add_bytes(self.lock.dump()))
+        sent = Sent(root, self.lock.version, self.store.add_bytes(self.documents.common[manifest.LOCK]))
         self.ledger.with_sent(sent).write(self.store)
         return self._tell_reviewers() or changed
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from typing import Any, Dict, List, Mapping, Tuple
@@ -22,9 +21,8 @@ _EPOCH = re.compile(r"(?:(?P<epoch>[0-9]+):)?(?P<rest>.*)")
 Groups = Mapping[Tuple[str, str], Repository]
 
 
-def render_sbom(lock: Lock) -> bytes:
-    """One component for each item, sorted, with hashes, package URL and where it was found."""
-    digest = fsutil.sha256_bytes(lock.dump())
+def render_sbom(lock: Lock, digest: str) -> bytes:
+    """One component for each item of the lock (of this sha256), sorted, with hashes, package URL and where it was found."""
     groups = {(repository.kind, repository.name): repository for repository in lock.repositories}
     items = sorted({item for item in lock.items if item.kind not in PARTS}, key=lambda item: (item.key, item.sha256))
     components = [_component(item, groups) for item in items]
@@ -45,7 +43,7 @@ def render_sbom(lock: Lock) -> bytes:
         "components": components,
         "dependencies": [{"ref": top["bom-ref"], "dependsOn": sorted({row["bom-ref"] for row in components})}],
     }
-    return (json.dumps(document, indent=1, ensure_ascii=True) + "\n").encode()
+    return fsutil.dump_lines(document)
 
 
 def _component(item: Item, groups: Groups) -> Dict[str, Any]:

@@ -9,11 +9,9 @@ from dataclasses import replace
 from typing import Any, Dict, List
 
 import pytest
-from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.contents import (
-    Delta,
-    render_changes,
-    render_contents,
-)
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle import contents, sbom
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.contents import Delta, render_changes
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.fsutil import sha256_bytes
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.lock import (
     Evidence,
     Item,
@@ -21,7 +19,7 @@ from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.lock im
     Repository,
     Withheld,
 )
-from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sbom import purl, render_sbom
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sbom import purl
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
 from ansible_collections.fieldops.mattermost.tests.unit.volumes_side import Volumes
 from cyclonedx.schema import SchemaVersion
@@ -121,6 +119,14 @@ LOCK = Lock(
     ),
     items=ITEMS,
 )
+
+
+def render_sbom(lock: Lock) -> bytes:
+    return sbom.render_sbom(lock, sha256_bytes(lock.dump()))
+
+
+def render_contents(lock: Lock, delta: Delta) -> bytes:
+    return contents.render_contents(lock, sha256_bytes(lock.dump()), delta)
 
 
 def validate(data: bytes) -> None:
@@ -223,8 +229,8 @@ def test_contents_of_a_delta() -> None:
 
 def test_contents_name_what_was_kept_back_and_who_nobody_vouches_for() -> None:
     withheld = (
-        Withheld("apt", "debian-12", "telnetd", "1", "must not be carried"),
-        Withheld("apt", "debian-12", "telnet-farm", "2", "must not be carried", "telnetd"),
+        Withheld("apt", "telnetd", "must not be carried", "1", "debian-12"),
+        Withheld("apt", "telnet-farm", "must not be carried", "2", "debian-12", "telnetd"),
     )
     lines = text_of(replace(LOCK, withheld=withheld, evidence=()), Delta())
     assert "Kept back: 2" in lines
