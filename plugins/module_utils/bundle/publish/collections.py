@@ -26,9 +26,10 @@ def publish(tree: Tree, bundles: Sequence[Held]) -> Dict[str, Any]:
         if found.setdefault(item.destination, item).sha256 != item.sha256:
             raise BundleError(f"Two bundles bring different files for collections/{item.destination}; change one BOM.")
     ordered = sorted(found.values(), key=lambda item: (item.name, key_of(item.version) or ()))
-    for item in ordered:
-        tree.link(item, f"collections/{item.destination}")
-    if ordered:
+    made_of = [[item.name, item.version, item.sha256, item.destination] for item in ordered]
+    if ordered and not tree.reuse("collections", made_of):
+        for item in ordered:
+            tree.link(item, f"collections/{item.destination}")
         _write_requirements(tree, ordered)
         _write_api(tree, ordered)
     return {"collections": [_told(item) for item in ordered]}

@@ -25,7 +25,8 @@ def publish(tree: Tree, bundles: Sequence[Held]) -> Dict[str, Any]:
     """Every set with its files, index, and the requirements that install exactly what it holds."""
     sets: Dict[str, Dict[str, Item]] = {}
     for item in (item for held in bundles for item in held.lock.items if item.kind == "wheel"):
-        if not _NAME.fullmatch(item.name) or not _VERSION.fullmatch(item.version):
+        sound = _NAME.fullmatch(item.name) and _VERSION.fullmatch(item.version) and item.destination.count("/") == 1
+        if not sound:
             raise BundleError(
                 f"A bundle brings the wheel {item.destination} with no name and version that pip could ask for."
             )
@@ -40,15 +41,8 @@ def publish(tree: Tree, bundles: Sequence[Held]) -> Dict[str, Any]:
 
 def _publish_set(tree: Tree, path: str, wheels: List[Item]) -> Dict[str, Any]:
     base = f"wheels/{path}"
-    for item in wheels:
-        tree.link(item, f"wheels/{item.destination}")
-        link = f"../../{quote(posixpath.basename(item.destination))}#sha256={item.sha256}"
-        tree.write(
-            f"{base}/simple/{item.name}/index.html", _page(item.name, [(link, posixpath.basename(item.destination))])
-        )
-    tree.write(f"{base}/simple/index.html", _page(path, [(f"{item.name}/", item.name) for item in wheels]))
-    pins = "".join(f"{item.name}=={item.version} --hash=sha256:{item.sha256}\n" for item in wheels)
-    tree.write_signed(f"{base}/requirements.txt", pins.encode())
+    if not tree.reuse(base, [[item.name, item.version, item.sha256, item.destination] for item in wheels]):
+        _write_set(tree, base, wheels)
     return {
         "name": path,
         "path": base,
@@ -57,6 +51,18 @@ def _publish_set(tree: Tree, path: str, wheels: List[Item]) -> Dict[str, Any]:
         "bytes": sum(item.size for item in wheels),
         "architecture": wheels[0].architecture,
     }
+
+
+def _write_set(tree: Tree, base: str, wheels: List[Item]) -> None:
+    for item in wheels:
+        tree.link(item, f"wheels/{item.destination}")
+        link = f"../../{quote(posixpath.basename(item.destination))}#sha256={item.sha256}"
+        tree.write(
+            f"{base}/simple/{item.name}/index.html", _page(item.name, [(link, posixpath.basename(item.destination))])
+        )
+    tree.write(f"{base}/simple/index.html", _page(base, [(f"{item.name}/", item.name) for item in wheels]))
+    pins = "".join(f"{item.name}=={item.version} --hash=sha256:{item.sha256}\n" for item in wheels)
+    tree.write_signed(f"{base}/requirements.txt", pins.encode())
 
 
 def _page(title: str, links: Iterable[Tuple[str, str]]) -> bytes:

@@ -279,6 +279,19 @@ def test_ansible_galaxy_installs_from_the_depot_alone(site: Side, galaxy: Galaxy
     assert done.returncode != 0 and "acme.none" in done.stderr
 
 
+def test_collections_that_did_not_change_are_linked_with_their_signature(site: Side, tmp_path: Path) -> None:
+    sums = tmp_path / "depot/current/collections/SHA256SUMS.asc"
+    site.lock()
+    site.pack()
+    site.publish()
+    before = sums.stat().st_ino
+    site.bom["files"] = [site.file("note", b"a note")]
+    site.lock(now=site.now + 60)
+    site.pack()
+    assert site.publish(now=site.now + 60).generation == 2
+    assert sums.stat().st_ino == before
+
+
 def test_several_bundles_bring_several_versions(site: Side, galaxy: Galaxy, tmp_path: Path) -> None:
     site.lock()
     site.pack()

@@ -182,6 +182,27 @@ def test_pip_installs_from_the_depot_alone(site: Side, tmp_path: Path, pypi: Sta
     assert done.returncode == 0, done.stderr
 
 
+def test_a_set_that_did_not_change_is_linked_with_its_signature(
+    site: Side, index: Index, pypi: Static, tmp_path: Path
+) -> None:
+    site.bom["wheels"] = [row(pypi, "helper==1.4"), row(pypi, "demo", name="more")]
+
+    def inodes() -> List[int]:
+        published = tmp_path / "depot/current/wheels"
+        return [(published / name / "requirements.txt.asc").stat().st_ino for name in ("tools", "more")]
+
+    site.lock()
+    site.pack()
+    site.publish()
+    before = inodes()
+    index.add("helper", "1.7")
+    site.lock(now=site.now + 60)
+    site.pack()
+    assert site.publish(now=site.now + 60).generation == 2
+    after = inodes()
+    assert (after[0] == before[0], after[1] == before[1]) == (True, False)
+
+
 def test_the_index_alone_tells_a_wheel_that_was_changed(site: Side, tmp_path: Path) -> None:
     site.lock()
     site.pack()
