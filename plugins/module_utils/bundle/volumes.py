@@ -110,7 +110,9 @@ def _cut(entries: Sequence[Entry], room: int) -> Iterator[Tuple[int, Cut, Entry]
     """Every object as one part, or as the pieces of one that no volume has room for."""
     piece = (room - ROW) // BLOCK * BLOCK
     for entry in entries:
-        size = entry.size if _room_of(entry.size, entry) <= room else piece
+        whole = _room_of(entry.size, entry) <= room
+        # What only its description keeps from fitting is cut in two.
+        size = entry.size if whole else min(piece, blocks((entry.size + 1) // 2))
         for number, offset in enumerate(range(0, max(entry.size, 1), max(size, 1)), 1):
             cut = Cut(entry.sha256, number, offset, min(size, entry.size - offset))
             yield cut.size, cut, entry

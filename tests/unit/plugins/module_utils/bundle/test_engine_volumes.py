@@ -261,6 +261,16 @@ def test_the_layout_holds_everything_once_and_nothing_too_much(objects: List[int
     assert lay_out(list(reversed(entries)), volume_size=volume_size, documents=50_000) == plans
 
 
+def test_what_only_its_description_keeps_from_fitting_is_cut() -> None:
+    (plain,) = lay_out([Entry("a" * 64, 638_977)], volume_size=800_000, documents=50_000)
+    free = plain.free or 0
+    (told,) = lay_out([Entry("a" * 64, 638_977, free)], volume_size=800_000, documents=50_000)
+    assert told.objects == {"a" * 64: 638_977} and told.free == 0
+    plans = lay_out([Entry("a" * 64, 638_977, free + 1)], volume_size=800_000, documents=50_000)
+    assert [cut.size for plan in plans for cut in plan.cuts] == [323_584, 315_393]
+    assert all((plan.free or 0) >= 0 for plan in plans)
+
+
 def test_a_layout_fills_its_volumes() -> None:
     """Plain first fit, the largest first: what was measured with real packages on CDs was 97 %."""
     generator = __import__("random").Random(1)
