@@ -136,6 +136,7 @@ class DockerRegistry:
         raise AssertionError(f"docker-registry did not start: {Path(self.log.name).read_text()}")
 
     def stop(self) -> None:
+        """May be called again."""
         self.process.terminate()
         self.process.wait(10)
         self.log.close()

@@ -15,7 +15,7 @@ from typing import Any, Callable, Iterator, Mapping, Optional, Tuple, TypeVar
 from . import fsutil
 from .access import Keychain
 from .errors import BundleError
-from .transport import Body, TransientError, Transport, local_path
+from .transport import Body, TransientError, Transport, doing_of, local_path
 
 T = TypeVar("T")
 _VALIDATORS = {"etag": "ETag", "last_modified": "Last-Modified"}
@@ -93,7 +93,7 @@ class Client:
 
     def exchange(self, method: str, url: str, **more: Any) -> Reply:
         """Any request, as protocols need them, patiently. Takes what once() takes."""
-        return self.patiently(lambda: self.once(method, url, **more), url)
+        return self.patiently(lambda: self.once(method, url, **more), url, doing_of(method))
 
     def once(
         self,
@@ -189,7 +189,7 @@ class Client:
         length = answer.headers.get("Content-Length", "")
         return (int(length) if length.isdigit() else None), _validators(answer)
 
-    def patiently(self, once: Callable[[], T], url: str) -> T:
+    def patiently(self, once: Callable[[], T], url: str, doing: str = "fetch") -> T:
         """Try again what may work next time, after pauses that double; in the end say why it did not."""
         attempt = 1
         while True:
@@ -198,13 +198,13 @@ class Client:
             except ssl.SSLCertVerificationError as error:
                 self.transport.drop()
                 raise BundleError(
-                    f"Cannot fetch {url}: its certificate is not trusted ({error.verify_message})."
+                    f"Cannot {doing} {url}: its certificate is not trusted ({error.verify_message})."
                 ) from error
             except (TransientError, http.client.HTTPException, OSError) as error:
                 self.transport.drop()
                 if attempt >= self.attempts:
                     reason = str(error) or type(error).__name__
-                    raise BundleError(f"Cannot fetch {url}: {reason}. Gave up after {attempt} attempts.") from error
+                    raise BundleError(f"Cannot {doing} {url}: {reason}. Gave up after {attempt} attempts.") from error
             self.sleep(self.back_off * 2 ** (attempt - 1))
             attempt += 1
 

@@ -98,7 +98,7 @@ class Registry:
             self.client.once("PUT", url, headers=headers, body=content, also=(201,))
             return True
 
-        return self.client.patiently(once, start)
+        return self.client.patiently(once, start, "push to")
 
     def push_manifest(self, target: str, document: Document) -> Dict[str, str]:
         """Returns the headers of the answer."""

@@ -64,6 +64,11 @@ def local_path(url: str) -> Optional[str]:
     return path if parts.scheme == "file" and not parts.netloc and path.startswith("/") else None
 
 
+def doing_of(method: str) -> str:
+    """What a request is for, in a sentence."""
+    return "fetch" if method in ("GET", "HEAD") else "push to"
+
+
 class Transport:
     """Sends requests. Every thread keeps its own open connection to each server it talks to."""
 
@@ -92,7 +97,7 @@ class Transport:
 
     def _following(self, answer: http.client.HTTPResponse, method: str, asked: str, url: str) -> str:
         """Where to ask next; an error when there is no such place."""
-        doing = "fetch" if method in ("GET", "HEAD") else "push to"
+        doing = doing_of(method)
         if answer.status in (401, 403):
             raise BundleError(refusal(doing, asked, answer.status, self.keychain.find(asked)))
         if answer.status in _TRANSIENT:
