@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import abc
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Dict, FrozenSet, List, Mapping, Sequence, Tuple
@@ -19,7 +20,7 @@ from .waiting import Awaited
 
 
 @dataclass(frozen=True)
-class Arrival:
+class Arrival(abc.ABC):
     """What media, or another depot, bring of one bundle. Root and lock are verified; objects are hashed as they come in."""
 
     where: str
@@ -51,14 +52,13 @@ class Arrival:
         earlier = known.volumes if known is not None and known.root_sha256 == self.root_sha256 else ()
         return Awaited(self.root, self.root_sha256, self.lock, tuple(sorted({*earlier, *self.volumes})))
 
+    @abc.abstractmethod
     def bring(self, wanted: Mapping[str, int], store: Store) -> None:
         """Put objects into the store, each hashed on its way; what came in stays when a later one fails."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def loose(self, store: Store) -> List[Part]:
         """Pieces, not kept yet, of objects of which others are missing."""
-        del store
-        return []
 
 
 @dataclass(frozen=True)

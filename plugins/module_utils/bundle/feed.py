@@ -23,6 +23,7 @@ from .manifest import Root
 from .medium import check_dates
 from .names import NAME
 from .openpgp import Keyring
+from .pieces import Part
 from .store import Store, object_path
 
 _PLACE = re.compile(r"(?:(?P<host>[A-Za-z0-9_][A-Za-z0-9_.@%-]*|[A-Za-z0-9_.]+@?\[[0-9A-Fa-f:.%]+\]):)?(?P<path>/.*)")
@@ -177,6 +178,9 @@ class FromDepot(Arrival):
 
     def bring(self, wanted: Mapping[str, int], store: Store) -> None:
         self.depot.fetch(wanted, store)
+
+    def loose(self, store: Store) -> List[Part]:
+        return []  # what a depot has published is whole
 
 
 def arrivals(

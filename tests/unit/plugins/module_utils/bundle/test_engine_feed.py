@@ -79,6 +79,12 @@ def test_the_same_content_under_another_key(made: Side) -> None:
     assert (again.changed, again.objects_copied) == (False, 0)
 
 
+def test_a_depot_brings_no_pieces(made: Side) -> None:
+    (arrival,) = feed.arrivals(OtherDepot(str(made.top / "depot")), made.ring, {}, now=made.now)
+    assert arrival.loose(Store(str(made.top / "second/store"))) == []
+    assert arrival.whole == set(made.packer().lock.objects())
+
+
 def test_only_what_is_new_is_carried(made: Side, monkeypatch: pytest.MonkeyPatch) -> None:
     take_over(made)
     update(made)

@@ -119,7 +119,7 @@ def test_a_newer_version_takes_the_place_of_what_waits(made: Volumes) -> None:
     publish(made, *[name for name in first if any(made.path.glob(f"{name}/objects/pieces/*"))][:1])
     old = made.side.top / "media"
     old.rename(made.side.top / "old-media")
-    made.add("file-0", 91_000, seed="new")
+    made.add("large", 900_000, seed="new")
     made.make(later=60)
     names = made.names()
     result = publish(made, names[0])
