@@ -202,7 +202,7 @@ def copy_object(inspection: Inspection, sha256: str, target: str, *, kept: Seque
 
 @told_plainly
 def inspect(
-    paths: Union[str, Sequence[str]],
+    paths: Sequence[str],
     keyring: Keyring,
     *,
     now: float,
@@ -211,7 +211,6 @@ def inspect(
     required_signers: int = 1,
 ) -> Inspection:
     """Volumes of one bundle, verified. Without full, objects are left to whoever hashes them while copying."""
-    paths = [paths] if isinstance(paths, str) else paths
     found = inspect_all(
         paths, keyring, now=now, allow_expired=allow_expired, full=full, required_signers=required_signers
     )

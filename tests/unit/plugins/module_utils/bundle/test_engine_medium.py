@@ -35,7 +35,7 @@ def made(side: Side) -> Side:
 
 
 def look(side: Side, **more: Any) -> Any:
-    return inspect(str(side.volume), more.pop("ring", side.ring), now=more.pop("now", side.now), **more)
+    return inspect([str(side.volume)], more.pop("ring", side.ring), now=more.pop("now", side.now), **more)
 
 
 def objects(side: Side) -> list:
@@ -219,14 +219,14 @@ def test_an_index_that_is_signed_and_nonsense(made: Side, change: Callable[[dict
 def test_two_bundles_at_one_place(made: Side) -> None:
     other = made.top / "out/other/volume-001"
     shutil.copytree(made.volume, other)
-    assert len(inspect(made.output, made.ring, now=made.now).volumes) == 2
+    assert len(inspect([made.output], made.ring, now=made.now).volumes) == 2
     made.bom["description"] = "another version"
     made.lock(now=made.now + 9)
     made.pack()
     with pytest.raises(
         BundleError, match=r"The media hold different versions of the bundle site \(version .*\); give one"
     ):
-        inspect(made.output, made.ring, now=made.now)
+        inspect([made.output], made.ring, now=made.now)
 
 
 def test_a_volume_that_is_not_there(made: Side) -> None:
