@@ -19,6 +19,7 @@ from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.fetch i
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.lock import Lock
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.publish import images
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.push import Naming, Pusher, PushResult
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.registry import Registry
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.store import Store
 from ansible_collections.fieldops.mattermost.tests.unit.registries import (
     OCI_INDEX,
@@ -247,6 +248,20 @@ def test_a_registry_that_wants_a_login(story: Story) -> None:
     client = Client(attempts=1, keychain=Keychain.given([trusting]))
     with pytest.raises(BundleError, match=r"Give username and password, or token, for https://127"):
         Pusher(story.current, story.here.url, client, naming=Naming()).push()
+
+
+def test_a_registry_that_is_gone(story: Story) -> None:
+    story.seed("one", "1.0", Image(BASE))
+    story.carry()
+    story.here.stop()
+    with pytest.raises(
+        BundleError, match=r"^Cannot fetch .*/one/manifests/1.0: .* refused. Gave up after 2 attempts\.$"
+    ):
+        story.push()
+    with open(f"{story.current}/manifest.json", "rb") as content, pytest.raises(
+        BundleError, match=r"^Cannot push to http"
+    ):
+        Registry(Client(attempts=1), "http://127.0.0.1:9/v2/one").push_blob("sha256:1", 1, content)
 
 
 @pytest.mark.parametrize(
