@@ -163,13 +163,14 @@ class Resolver:
     def _is_refused(self, name: str) -> bool:
         """Whether a package and one that is chosen exclude each other. apt then looks for another way."""
         package = self.candidates.get(name)
-        if package is None:
-            return False
-        names = [name, *(virtual for virtual, _version in package.provides())]
+        return package is not None and self._excludes(package)
+
+    def _excludes(self, package: Package) -> bool:
+        names = [package.name, *(virtual for virtual, _version in package.provides())]
         if any(answers(package, relation) for known in names for relation in self._refused.get(known, ())):
             return True
         others = [relation for group in package.relations(*_REFUSES) for relation in group]
-        return any(self._stands_beside(name, relation) for relation in others)
+        return any(self._stands_beside(package.name, relation) for relation in others)
 
     def _stands_beside(self, name: str, relation: Relation) -> bool:
         owners = {relation.name, *self._stands_in.get(relation.name, ())} & set(self.chosen) - {name}

@@ -57,6 +57,19 @@ def test_a_bundle(given: Dict[str, Any], run_module: Run, side: Side) -> None:
     assert (again["changed"], again["bytes_fetched"]) == (False, 0)
 
 
+def test_what_a_scan_withholds(given: Dict[str, Any], run_module: Run, side: Side) -> None:
+    side.bom["policy"] = {"scan": ["false", "{path}"], "on_violation": "withhold"}
+    side.lock()
+    result = run_module("bundle", **given)
+    assert [row["text"] for row in result["withheld"]] == ["apt app (debian-12) is withheld: policy.scan: false"]
+    assert result["warnings"]
+    side.bom["policy"]["on_violation"] = "stop"
+    side.lock()
+    assert run_module("bundle", **given)["msg"] == (
+        "No bundle is made.\napt app must not be carried (policy.scan: false)."
+    )
+
+
 def test_check_mode(given: Dict[str, Any], run_module: Run, fresh_home: str) -> None:
     given["gnupghome"] = fresh_home
     result = run_module("bundle", check=True, **given, signing_key_create="Bundle <b@example.com>")

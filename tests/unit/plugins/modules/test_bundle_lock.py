@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict
 
 import pytest
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources import apt_proof
 from ansible_collections.fieldops.mattermost.tests.unit import engine_fixtures
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
 
@@ -62,6 +63,38 @@ def test_check_mode(given: Dict[str, Any], run_module: Run) -> None:
 def test_several_boms(given: Dict[str, Any], run_module: Run, side: Side) -> None:
     more = {"name": "more", "files": [side.file("y", b"data")]}
     assert run_module("bundle_lock", **{**given, "bom": [given["bom"], more]})["counts"] == {"apt": 3, "file": 2}
+
+
+def test_why_and_what_is_withheld(given: Dict[str, Any], run_module: Run) -> None:
+    given["bom"]["policy"] = {"must_not_contain": ["other"], "on_violation": "withhold"}
+    result = run_module("bundle_lock", explain=["lib", "nothing"], prove="never", **given)
+    assert [row["text"] for row in result["explained"]] == ["app -> lib (debian-12)", "nothing is not in the lock"]
+    assert result["withheld"] == [
+        {
+            "kind": "apt",
+            "name": "other",
+            "group": "debian-12",
+            "version": "1.0",
+            "reason": "policy.must_not_contain: other",
+            "because_of": "",
+            "text": "apt other (debian-12) is withheld: policy.must_not_contain: other",
+        }
+    ]
+    assert result["warnings_of_sources"] == ["apt other (debian-12) is withheld: policy.must_not_contain: other"]
+    assert result["proved"] == []
+    assert "withheld apt other 1.0: policy.must_not_contain: other\n" in result["diff"]["after"]
+    again = run_module("bundle_lock", **given)
+    assert again["warnings_of_sources"] == result["warnings_of_sources"]
+    assert "explained" not in again
+
+
+def test_what_apt_said(given: Dict[str, Any], run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apt_proof.Proof, "run", lambda self: f"{self.item.name}: as asked")
+    assert run_module("bundle_lock", **given)["proved"] == ["debian-12: as asked"]
+    assert run_module("bundle_lock", **given)["proved"] == []
+    monkeypatch.setattr(apt_proof.Proof, "run", lambda self: None)
+    given["bom"]["description"] = "news"
+    assert "prove: always" in run_module("bundle_lock", prove="always", **given)["msg"]
 
 
 def test_mistakes_and_failures_are_messages(given: Dict[str, Any], run_module: Run) -> None:

@@ -129,7 +129,16 @@ def test_of_equal_providers_the_one_heard_of_last(tmp_path: Path) -> None:
     )
     assert names(tmp_path, "app", pool.replace("Essential: yes", "Section: x")) == ["app", "cc-late"]
     assert names(tmp_path, "app", pool.replace("cc-late;1;Provides: api", "cc-late;1")) == ["app", "bb-late"]
-    assert names(tmp_path, "app", "bb-late;9", pool) == ["app", "cc-late"]
+    twice = (
+        pool.replace("Essential: yes", "Section: x")
+        + "\nmore;1;Depends: api\nlast;1;Provides: other-api\nend;1;Depends: api (= 2)"
+    )
+    assert names(tmp_path, "app more", "bb-late;9", twice) == ["app", "cc-late", "more"]
+    again = resolver(
+        tmp_path,
+        twice.replace("cc-late;1;Provides: api", "cc-late;1;Provides: api (= 1), api2;") + "\nx9;1;Provides: api2",
+    )
+    assert again.candidates.ranked(["x9", "cc-late"]) == again.candidates.ranked(["cc-late", "x9"]) == ["x9", "cc-late"]
 
 
 def test_ways_that_what_is_chosen_excludes_come_last(tmp_path: Path) -> None:

@@ -7,15 +7,18 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Dict, List, Tuple
 
 import pytest
-from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle import policy, scan
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle import aptrepo, policy, scan
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.bom import Bom
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.boms.policy import Policy
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.fsutil import sha256_bytes
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.lock import Item, Lock
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.publish import apt as publish_apt
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.publish import apt_sources
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.store import Store
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import NOW, Side
 
@@ -380,6 +383,63 @@ def test_packages_with_another_way_stay(given: Side) -> None:
     slim, _fresh = policy.withhold(lock, {by_name["one"]: "bad", by_name["two"]: "bad"}, store.read)
     assert names(slim) == []
     assert replace(slim, items=()).withheld == slim.withheld
+
+
+def test_sources_that_must_not_be_carried(given: Side) -> None:
+    for name in ("app", "mid", "telnet", "fine", "lib"):
+        given.upstream.add_source(name)
+    given.upstream.publish()
+    given.bom["apt"][0].update(source_packages=True, carry_indexes=False)
+    given.bom["policy"] = {"must_not_contain": ["tel*.dsc"], "on_violation": "withhold"}
+    lock = given.lock().lock
+    assert [row.name for row in lock.withheld] == ["telnet_1.0.dsc", "telnet_1.0.tar.xz"]
+    given.pack()
+    assert given.publish().changed
+
+
+def test_descriptions_that_are_not_those_of_the_lock(given: Side) -> None:
+    given.upstream.add_source("fine")
+    given.upstream.add_source("lib")
+    given.upstream.publish()
+    given.bom["apt"] = [given.apt("fine", source_packages=True)]
+    lock = given.lock().lock
+    repository = next(repository for repository in lock.repositories if repository.kind == "apt_source")
+    text = given.packer().store.read(repository.stanzas) or b""
+    assert len(aptrepo.read_sources(lock, repository, text)) == 2
+    for changed, said in (
+        (text.split(b"\n\n")[0], r"The source descriptions of debian-12 lack lib_1.0.dsc, lib_1.0.tar.xz\."),
+        (
+            text.replace(b" fine_1.0.dsc", b" other_1.0.dsc"),
+            r"tell of the file 'other_1.0.dsc', which the lock does not name so",
+        ),
+        (b"Package: x", r"tell of the file '', which the lock does not name so"),
+    ):
+        with pytest.raises(BundleError, match=said):
+            aptrepo.read_sources(lock, repository, changed)
+
+
+def test_sources_of_several_bundles(given: Side) -> None:
+    given.upstream.add_source("fine")
+    given.upstream.add_source("lib")
+    given.upstream.publish()
+    given.bom["apt"] = [given.apt("fine", source_packages=True)]
+    lock = given.lock().lock
+    given.pack()
+    tree = SimpleNamespace(store=given.packer().store)
+    held = [SimpleNamespace(lock=lock), SimpleNamespace(lock=lock)]
+    assert len(apt_sources.collect(tree, held)["debian-12"].blocks) == 2
+    items = tuple(replace(item, sha256="0" * 64) if item.kind == "apt_source" else item for item in lock.items)
+    other = replace(lock, items=items)
+    with pytest.raises(BundleError, match=r"Two bundles bring different sources as fine_1.0.dsc for debian-12"):
+        text = (tree.store.read(lock.repositories[1].stanzas) or b"").decode()
+        for item in lock.items:
+            text = text.replace(item.sha256, "0" * 64) if item.kind == "apt_source" else text
+        digest = tree.store.add_bytes(text.encode())
+        other = replace(other, repositories=(lock.repositories[0], replace(lock.repositories[1], stanzas=digest)))
+        apt_sources.collect(tree, [held[0], SimpleNamespace(lock=other)])
+    tree.earlier, tree.inputs = {}, {}
+    with pytest.raises(BundleError, match=r"A bundle brings sources for debian-12, but no packages of that repository"):
+        publish_apt.publish(tree, [SimpleNamespace(lock=replace(lock, repositories=lock.repositories[1:]))])
 
 
 def test_a_source_package_is_whole_or_absent(given: Side) -> None:
