@@ -106,7 +106,9 @@ class Pip:
         document = fsutil.load_object(fsutil.read_plain(report, limit=_LIMIT), f"{self.what}: the report of pip")
         rows, seen = document.get("install"), document.get("environment")
         if document.get("version") != "1" or not isinstance(rows, list) or not isinstance(seen, dict):
-            raise BundleError(f"{self.what}: pip {document.get('pip_version')} writes a report that is not understood.")
+            raise BundleError(
+                f"{self.what}: pip {document.get('pip_version')} writes a report that is not understood; use 23.0 or newer."
+            )
         if {key: seen.get(key) for key in environment} != environment:
             raise BundleError(
                 f"{self.what}: pip {document.get('pip_version')} cannot resolve for another Python than its own; "

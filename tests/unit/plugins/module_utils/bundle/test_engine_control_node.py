@@ -142,6 +142,21 @@ def rows(output: Path) -> List[Dict[str, Any]]:
     return found
 
 
+def test_the_guide_says_what_is_tested() -> None:
+    """The program that an operator is to type, and the options of each tool, are those of the script here."""
+    guide = (HOME / "docs/control_node.md").read_text()
+    program = guide.partition("<<'PYTHON'\n")[2].partition("PYTHON\n")[0]
+    assert program.count("\n") > 5 and program in SCRIPT
+    commands = (
+        "pip install --isolated --no-index --find-links /tmp/first/wheel ansible-core jmespath netaddr cryptography",
+        "ansible-galaxy collection install --offline /tmp/first/collection/*.tar.gz",
+        "ansible-galaxy collection install fieldops.mattermost",
+        "/collections/api/",
+        "--require-hashes",
+    )
+    assert all(told in guide and told in SCRIPT for told in commands)
+
+
 @WITHOUT
 def test_it_is_put_up_with_no_way_out(tmp_path: Path, keys: Dict[str, SigningKey]) -> None:
     document = yaml.safe_load((HOME / "playbooks/bom/control-node.yml").read_text())

@@ -341,7 +341,7 @@ def entry(**more: Any) -> Dict[str, Any]:
 @pytest.mark.parametrize(
     ("document", "told"),
     [
-        ({"version": "2"}, "writes a report that is not understood."),
+        ({"version": "2"}, "writes a report that is not understood; use 23.0 or newer."),
         (
             {"environment": {"python_version": "3.11"}},
             "cannot resolve for another Python than its own; make the lock on",
