@@ -145,11 +145,11 @@ class YumUpstream:
     def publish(self, *options: str, revision: int = 1_700_000_000, **more: str) -> None:
         """Index and sign. More are further kinds of metadata, such as updateinfo, by their content."""
         run("createrepo_c", "--quiet", "--no-database", "--revision", revision, "--set-timestamp-to-revision",
-            *options, self.base)  # fmt: skip
+            "--general-compress-type", "gz", *options, self.base)  # fmt: skip
         for kind, content in more.items():
             place = self.base.parent / f"{kind}.{'yaml' if kind == 'modules' else 'xml'}"
             place.write_text(content)
-            run("modifyrepo_c", "--mdtype", kind, place, self.base / "repodata")
+            run("modifyrepo_c", "--compress-type", "gz", "--mdtype", kind, place, self.base / "repodata")
         self.sign()
 
     @property

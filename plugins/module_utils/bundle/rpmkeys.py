@@ -18,8 +18,9 @@ _PUBLIC_KEY = 6  # the packet that every certificate begins with
 _BATCH = 500
 _SAFE_DIGESTS = ("SHA256", "SHA384", "SHA512", "SHA3-256", "SHA3-512")
 _BAD = re.compile(r": BAD\b")
-_SIGNATURE = re.compile(r"Header .*V\d \S+/(\S+) signature, key .*: OK", re.IGNORECASE)
-_STRANGER = re.compile(r"signature, key (?:ID|fingerprint:?) ([0-9a-f]+): NOKEY", re.IGNORECASE)
+_SIGNATURE = re.compile(
+    r"Header .*V\d [^\s/]+/(\S+) signature, key (?:ID|fingerprint:?) ([0-9a-f]+): ([A-Z]+)", re.IGNORECASE
+)
 
 
 def armour(packets: bytes) -> Iterator[str]:
@@ -114,13 +115,15 @@ def _reason(told: str) -> str:
         return "cannot be read as a package"
     if _BAD.search(told):
         return "is damaged or was changed"
-    digests = _SIGNATURE.findall(told)
-    if any(digest.upper() in _SAFE_DIGESTS for digest in digests):
+    found = _SIGNATURE.findall(told)
+    if any(digest.upper() in _SAFE_DIGESTS for digest, _key, verdict in found if verdict == "OK"):
         return ""
-    if digests:
-        return f"is signed by way of {digests[0]}, which is not believed any more"
-    stranger = _STRANGER.search(told)
-    return f"is signed by key {stranger.group(1)}, which is none of those given" if stranger else "is not signed"
+    if not found:
+        return "is not signed"
+    digest, key, verdict = found[0]
+    if verdict == "NOKEY":
+        return f"is signed by key {key}, which is none of those given"
+    return f"is signed by way of {digest}, which is not believed any more"  # by rpm neither, or by rpm still
 
 
 def _first(lines: List[str], count: int) -> Iterable[str]:

@@ -38,6 +38,7 @@ class Dnf:
             "pluginpath": f"{root}/plugins",
             "install_weak_deps": "False",
             "best": "True",
+            "optional_metadata_types": "filelists",
             "module_platform_id": platform,
         }
         source = {

@@ -31,6 +31,8 @@ def configure(question: Dict[str, Any], dnf: Any) -> Any:
     conf.plugins = conf.install_weak_deps = conf.deltarpm = False
     conf.best = conf.obsoletes = True
     conf.excludepkgs = question["exclude"]
+    if hasattr(conf, "optional_metadata_types"):  # since dnf 4.19 lists of files are left out otherwise
+        conf.optional_metadata_types = ["filelists"]
     return conf
 
 

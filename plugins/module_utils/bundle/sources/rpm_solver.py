@@ -130,7 +130,7 @@ def _offer(directory: str, number: int, files: Mapping[str, str]) -> Tuple[str, 
             sha256, size = fsutil.sha256_file(files[kind])
             entries.append(yumrepo.Entry(kind, href, sha256, size, sha256, size))
     fsutil.write_atomic(os.path.join(base, yumrepo.REPOMD), yumrepo.render_repomd(entries, moment=0))
-    return str(number), base
+    return f"source-{number + 1}", base
 
 
 def _choice(row: Dict[str, Any]) -> Choice:
@@ -140,4 +140,4 @@ def _choice(row: Dict[str, Any]) -> Choice:
         raise BundleError(f"its metadata lists {nevra} {len(checksums)} times with different checksums; it is refused.")
     if not fsutil.is_sha256(checksums[0]):
         raise BundleError(f"its metadata gives no sha256 of {nevra}; only SHA-256 is believed.")
-    return Choice(**{**row, "repository": int(row["repository"])}, sha256=checksums[0])
+    return Choice(**{**row, "repository": int(row["repository"].rpartition("-")[2]) - 1}, sha256=checksums[0])

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import subprocess
 from pathlib import Path
 from typing import Any, Dict, List
@@ -116,8 +117,8 @@ def test_excludes_are_seen_as_dnf_sees_them(side: Side, yum: YumUpstream) -> Non
     assert set(versions(lock(side, yum, "app", exclude=["post*"]))) == {"app", "exim"}
     side.lock_path += "2"
     told = refused(side, yum, "app", exclude=["post*", "exim"])
-    assert "app-1.0-1.noarch requires mail-server" in told
-    assert "package exim-1.0-1.noarch is filtered out by exclude filtering" in told
+    assert "requires mail-server" in told
+    assert "filtered out by exclude filtering" in told
 
 
 def test_two_architectures_are_two_repositories(side: Side, yum: YumUpstream) -> None:
@@ -246,14 +247,17 @@ def test_a_signature_less_for_a_reason_is_warned_of(side: Side, yum: YumUpstream
 
 def test_weak_digests_are_refused(side: Side, yum: YumUpstream) -> None:
     yum.add("app")
-    yum.publish("--checksum", "sha1")
-    assert "gives no sha256 of primary, but sha1; only SHA-256 is believed" in refused(side, yum)
-    # A repomd.xml of today that lists packages by the digests of yesterday.
+    yum.publish("--checksum", "sha512")
+    assert "gives no sha256 of primary, but sha512; only SHA-256 is believed" in refused(side, yum)
+    # A repomd.xml as it should be, of packages that are listed by other digests.
     text = gzip.decompress(yum.metadata("primary").read_bytes())
     listing = gzip.decompress(yum.metadata("filelists").read_bytes())
     yum.publish()
     yum.replace_metadata("primary", gzip.compress(text))
     yum.replace_metadata("filelists", gzip.compress(listing))
+    assert "gives no sha256 of app-1.0-1.noarch; only SHA-256 is believed" in refused(side, yum)
+    sha1 = re.sub(rb'type="sha512"( pkgid="YES")?>[0-9a-f]{128}', b'type="sha"\\1>' + b"a" * 40, text)
+    yum.replace_metadata("primary", gzip.compress(sha1))
     assert "gives no sha256 of app-1.0-1.noarch; only SHA-256 is believed" in refused(side, yum)
 
 
