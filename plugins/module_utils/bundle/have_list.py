@@ -11,6 +11,7 @@ from typing import Any, Mapping, Tuple, Union
 from . import fsutil
 from .errors import BundleError, told_plainly
 from .lock import moment_of
+from .manifest import is_count
 from .names import NAME
 from .openpgp import Keyring
 
@@ -49,7 +50,7 @@ class HaveList:
             raise BundleError(f"{what} is not a depot's list of format {FORMAT}, the only one this version reads.")
         try:
             held = cls(**{**document, "objects": tuple(document["objects"])})
-            usable = isinstance(held.depot, str) and _is_count(held.generation) and isinstance(held.bundles, dict)
+            usable = isinstance(held.depot, str) and is_count(held.generation) and isinstance(held.bundles, dict)
             usable = usable and all(_is_bundle(name, told) for name, told in held.bundles.items())
             usable = usable and all(fsutil.is_sha256(sha256) for sha256 in held.objects)
         except (TypeError, KeyError, AttributeError) as error:
@@ -75,11 +76,7 @@ def acknowledgement(text: str, keyring: str) -> Union[str, HaveList, None]:
     return HaveList.read(os.path.expanduser(text), Keyring.given(keyring))
 
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
 def _is_bundle(name: str, told: object) -> bool:
     if not isinstance(told, dict) or set(told) != {"version", "root"}:
         return False
-    return bool(NAME.fullmatch(name)) and _is_count(told["version"]) and fsutil.is_sha256(told["root"])
+    return bool(NAME.fullmatch(name)) and is_count(told["version"]) and fsutil.is_sha256(told["root"])

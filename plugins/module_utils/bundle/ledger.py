@@ -11,6 +11,7 @@ from . import fsutil
 from .errors import BundleError
 from .have_list import HaveList
 from .lock import Lock
+from .manifest import is_count
 from .store import Store
 
 FORMAT = 1
@@ -55,7 +56,7 @@ class Ledger:
             ledger = cls(document["bundle"], document["acknowledged"], sent)
             usable = document["format"] == FORMAT and ledger.bundle == bundle
             usable = usable and all(fsutil.is_sha256(row.root) and fsutil.is_sha256(row.lock) for row in sent)
-            usable = usable and all(type(row.version) is int for row in sent)
+            usable = usable and all(is_count(row.version) for row in sent)
             usable = usable and (ledger.acknowledged == "" or ledger.acknowledged in {row.root for row in sent})
         except (KeyError, TypeError) as error:
             raise BundleError(f"{path} is not a ledger of bundles: {error}.") from error

@@ -59,7 +59,7 @@ class Root:
         try:
             volumes = tuple(Volume(**volume) for volume in document.pop("volumes"))
             root = cls(volumes=volumes, **document)
-            usable = bool(NAME.fullmatch(root.name)) and _is_count(root.version) and fsutil.is_sha256(root.lock)
+            usable = bool(NAME.fullmatch(root.name)) and is_count(root.version) and fsutil.is_sha256(root.lock)
             usable = usable and bool(volumes) and all(_is_usable(volume) for volume in volumes)
             usable = usable and all(digest == "" or fsutil.is_sha256(digest) for digest in (root.sbom, root.contents))
             usable = usable and _has_usable_base(root)
@@ -74,19 +74,20 @@ class Root:
         return root
 
 
-def _is_count(value: object) -> bool:
+def is_count(value: object) -> bool:
+    """Whether it is a number of things, and no truth value that passes for one."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _is_usable(volume: Volume) -> bool:
-    counts = _is_count(volume.objects) and _is_count(volume.bytes)
+    counts = is_count(volume.objects) and is_count(volume.bytes)
     named = fsutil.is_safe_relative(volume.name) and "/" not in volume.name
     return counts and named and fsutil.is_sha256(volume.index)
 
 
 def _has_usable_base(root: Root) -> bool:
     """A delta names the root it builds on, and that one is older than itself."""
-    if not _is_count(root.base_version):
+    if not is_count(root.base_version):
         return False
     if root.base == "":
         return root.base_version == 0
@@ -150,11 +151,11 @@ class Index:
 
 def _check_entries(index: Index, what: str) -> None:
     for sha256, size in [*index.objects.items(), *index.files.values()]:
-        if not fsutil.is_sha256(sha256) or not _is_count(size):
+        if not fsutil.is_sha256(sha256) or not is_count(size):
             raise BundleError(f"{what} names {sha256!r} with size {size!r}, which is no object.")
     seen: Set[Tuple[str, int]] = set()
     for piece in index.pieces:
-        counts = all(_is_count(count) for count in (piece.number, piece.offset, piece.size))
+        counts = all(is_count(count) for count in (piece.number, piece.offset, piece.size))
         usable = counts and piece.number > 0 and piece.size > 0
         usable = usable and fsutil.is_sha256(piece.of) and fsutil.is_sha256(piece.sha256)
         if not usable or (piece.of, piece.number) in seen:

@@ -150,7 +150,10 @@ class Sealer:
 
     def _write(self, plan: Plan, files: Files) -> bool:
         path = os.path.join(self.path, plan.name)
-        return any([fsutil.write_if_changed(os.path.join(path, name), data) for name, data in files.items()])
+        changed = False
+        for name, data in files.items():
+            changed |= fsutil.write_if_changed(os.path.join(path, name), data)
+        return changed
 
     def _prune(self, contents: Dict[str, Files]) -> bool:
         """Take out of the volumes what their indexes do not name, and volumes that the root does not."""
