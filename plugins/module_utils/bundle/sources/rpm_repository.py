@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Dict, List, Tuple, Union
 from urllib.parse import quote
 
-from .. import fsutil
+from .. import fsutil, key_expiry
 from ..boms.rpm import RpmSource
 from ..errors import BundleError
 from ..lock import Evidence
@@ -126,6 +126,7 @@ def evidence(opened: Opened, group: str, *, indexes: bool) -> List[Evidence]:
         "baseurl": opened.source.baseurl,
         "revision": opened.repomd.revision,
         "signed_by": list(opened.signed_by),
+        **key_expiry.facts(keyring_of(opened.source), opened.signed_by),
         **({"reason": opened.source.reason} if opened.source.reason else {}),
     }
     found = [Evidence("repomd", opened.size, opened.sha256, opened.url, group, facts), *opened.signature]

@@ -7,10 +7,12 @@ from __future__ import annotations
 import gzip
 import re
 import subprocess
+import time
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle import fsutil
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.lock import Evidence, Lock
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import SigningKey
@@ -208,22 +210,48 @@ def test_unsigned_and_foreign_and_changed_metadata(side: Side, yum: YumUpstream,
     assert "yum-key.asc holds no OpenPGP data" in refused(side, yum) or "holds no OpenPGP data" in refused(side, yum)
 
 
-def test_a_key_that_has_expired_vouches_for_nothing(side: Side, yum: YumUpstream, tmp_path: Path) -> None:
-    home = Path(side.keys["archive"].home).parent / f"expired-{tmp_path.name[-8:]}"
-    home.mkdir(mode=0o700)
+@pytest.fixture
+def mortal(side: Side, tmp_path: Path) -> Iterator[Callable[[float, int], SigningKey]]:
+    """Makes a key that was born at a time and lives for so many days."""
+    home = Path(side.keys["archive"].home).parent / f"mortal-{fsutil.sha256_bytes(str(tmp_path).encode())[:8]}"
     argv = ["gpg", "--homedir", str(home), "--batch", "--passphrase", "", "--pinentry-mode", "loopback"]
-    argv += ["--faked-system-time", "20200101T000000!"]
-    subprocess.run([*argv, "--quick-generate-key", "old@example.com", "ed25519", "sign", "30d"], check=True,
-                   capture_output=True)  # fmt: skip
-    listing = subprocess.run(["gpg", "--homedir", str(home), "--with-colons", "--list-keys"], check=True,
-                             capture_output=True, text=True)  # fmt: skip
-    fingerprint = next(line.split(":")[9] for line in listing.stdout.splitlines() if line.startswith("fpr"))
-    yum.key = SigningKey(str(home), fingerprint, "", 1_577_836_800)
+
+    def make(born: float, days: int) -> SigningKey:
+        home.mkdir(mode=0o700)
+        stamp = time.strftime("%Y%m%dT%H%M%S!", time.gmtime(born))
+        create = [
+            "--faked-system-time",
+            stamp,
+            "--quick-generate-key",
+            "mortal@example.com",
+            "ed25519",
+            "sign",
+            f"{days}d",
+        ]
+        subprocess.run([*argv, *create], check=True, capture_output=True)
+        listing = subprocess.run([*argv, "--with-colons", "--list-keys"], check=True, capture_output=True, text=True)
+        fingerprint = next(line.split(":")[9] for line in listing.stdout.splitlines() if line.startswith("fpr"))
+        return SigningKey(str(home), fingerprint, "", int(born))
+
+    yield make
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True)
+
+
+def test_a_key_that_has_expired_vouches_for_nothing(side: Side, yum: YumUpstream, mortal: Any) -> None:
+    yum.key = mortal(1_577_836_800, 30)
     yum.key_file.write_bytes(yum.key.public_key())
     yum.add("app", signed_by=None)
     yum.publish()
-    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True)
     assert "is not good for any key" in refused(side, yum)
+
+
+def test_a_key_that_will_expire_is_warned_of(side: Side, yum: YumUpstream, mortal: Any) -> None:
+    yum.key = mortal(NOW - 86400, 20)
+    yum.key_file.write_bytes(yum.key.public_key())
+    yum.add("app", signed_by=None)
+    yum.publish()
+    side.bom = yum_upstream.bom(yum, side.web.url, "app")
+    assert f"The key {yum.key.fingerprint}, which signed el-9, expires in 19 days" in " ".join(side.lock().warnings)
 
 
 def test_a_signature_less_for_a_reason_is_warned_of(side: Side, yum: YumUpstream) -> None:
