@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 from .. import fsutil
 from ..boms.collections import GALAXY, CollectionItem
@@ -147,11 +147,20 @@ class CollectionsResolver:
             store.adopt(part, fetched.sha256)
             known = memory[item.source] = {**validators, "sha256": fetched.sha256, "size": fetched.size}
             held = store.path(fetched.sha256)
-        found = verify(held, what=f"The collection {item.source}")
-        if found.name != item.name:
-            raise BundleError(f"The collection {item.source} is {found.name}, not {item.name}, as the BOM says.")
-        needs = tuple(sorted(found.dependencies.items()))
-        return Release(item.name, found.version, item.source, known["sha256"], known["size"], needs)
+        told = self._contents(item, held, str(known["sha256"]))
+        if told["name"] != item.name:
+            raise BundleError(f"The collection {item.source} is {told['name']}, not {item.name}, as the BOM says.")
+        needs = tuple(sorted(told["dependencies"].items()))
+        return Release(item.name, told["version"], item.source, known["sha256"], known["size"], needs)
+
+    def _contents(self, item: CollectionItem, path: str, sha256: str) -> Dict[str, Any]:
+        """What a tarball says of itself. All of it is looked at once, as that takes its time."""
+        key = f"collection {sha256}"
+        if key not in self.workspace.memory:
+            found = verify(path, what=f"The collection {item.source}")
+            told = {"name": found.name, "version": found.version, "dependencies": found.dependencies}
+            self.workspace.memory[key] = told
+        return self.workspace.memory[key]
 
     def _prove(self, release: Release, demand: Demand, resolved: Resolved) -> str:
         place = demand.place
