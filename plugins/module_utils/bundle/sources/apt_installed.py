@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
-"""What the targets have already: dpkg's own status file, or lists of names and versions."""
+"""What the targets have already: dpkg's own status file, Ansible's facts, or lists of names and versions."""
 
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 from .. import fsutil
 from ..errors import BundleError
@@ -14,7 +14,7 @@ from .apt_index import Package
 from .apt_pins import Layer
 
 _LINE = re.compile(
-    r"(?P<name>[a-z0-9][a-z0-9+.-]+)(?::(?P<arch>[a-z0-9-]+))?\s+(?P<version>\S+)(?:\s+(?P<arch2>[a-z0-9-]+))?"
+    r"(?P<name>[a-z0-9][a-z0-9+.-]+)(?::(?P<arch>[a-z0-9-]+))?\s+(?P<version>[A-Za-z0-9.+~:-]+)(?:\s+(?P<arch2>[a-z0-9-]+))?"
 )
 _LIMIT = 64 << 20
 _NOWHERE = -1  # of no suite
@@ -56,6 +56,9 @@ def _older(first: Package, second: Package) -> Package:
 
 def _read_target(path: str) -> Iterator[Package]:
     text = fsutil.read_plain(path, limit=_LIMIT).decode("utf-8", "replace")
+    if text.lstrip().startswith("{"):
+        yield from _read_rows("\n".join(_rows_of_facts(text, path)), path)
+        return
     if not re.search(r"^Package:", text, re.MULTILINE):
         yield from _read_rows(text, path)
         return
@@ -67,6 +70,19 @@ def _read_target(path: str) -> Iterator[Package]:
                     f"{path} gives no version of {fields['Package']}; carry the target's dpkg status whole."
                 )
             yield Package.read(fields["Package"], stanza.strip("\n"), _NOWHERE)
+
+
+def _rows_of_facts(text: str, path: str) -> Iterator[str]:
+    """What Ansible's package_facts found, as it answers or as facts are cached."""
+    document: Any = fsutil.load_object(text.encode(), path)
+    document = document.get("ansible_facts", document)
+    packages = document.get("packages") if isinstance(document, dict) else None
+    if not isinstance(packages, dict):
+        raise BundleError(f"{path} has no packages; give the answer of the module ansible.builtin.package_facts.")
+    for name, found in sorted(packages.items()):
+        for row in found if isinstance(found, list) else [found]:
+            told = row if isinstance(row, dict) else {}
+            yield f"{name} {told.get('version', '')} {told.get('arch', '')}"
 
 
 def _read_rows(text: str, what: str) -> Iterator[Package]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, List, Tuple
 
@@ -235,6 +236,27 @@ def test_only_what_all_targets_have_counts(tmp_path: Path) -> None:
         read_installed([str(tmp_path / "two")], [], architecture="amd64")
     with pytest.raises(BundleError, match=r"Cannot read .*none"):
         read_installed([str(tmp_path / "none")], [], architecture="amd64")
+
+
+def test_facts_of_ansible(tmp_path: Path) -> None:
+    rows = {
+        "libc6": [
+            {"arch": "amd64", "name": "libc6", "version": "2.36-9", "source": "apt"},
+            {"arch": "i386", "version": "1"},
+        ]
+    }
+    for document in ({"ansible_facts": {"packages": rows}}, {"packages": rows}):
+        (tmp_path / "facts").write_text(json.dumps(document))
+        found = read_installed([str(tmp_path / "facts")], [], architecture="amd64")
+        assert {name: package.version for name, package in found.items()} == {"libc6": "2.36-9"}
+    for document, said in (
+        ({"ansible_facts": []}, r"facts has no packages; give the answer of the module"),
+        ({"packages": {"libc6": ["x"]}}, r"facts lists 'libc6' as installed; a package, its version"),
+        ({"packages": {"libc6": {"version": "1; x"}}}, r"facts lists 'libc6 1; x' as installed"),
+    ):
+        (tmp_path / "facts").write_text(json.dumps(document))
+        with pytest.raises(BundleError, match=said):
+            read_installed([str(tmp_path / "facts")], [], architecture="amd64")
 
 
 def test_a_status_for_apt(tmp_path: Path) -> None:
