@@ -22,7 +22,8 @@ description:
     an index of the packages on it, signed by the same key, so that a host without anything installed can take them from there.
   - A delta leaves out what the other side is known to hold, see O(base) and O(ledger). What proves the origin of items always travels.
   - The same lock and the same key give the same bundle, byte for byte. What is there already is neither rewritten nor signed again.
-  - Runs on the connected side and needs C(gpg) and C(gpgv) (or C(sqv)) there, and Python's standard library.
+  - Runs on the connected side and needs C(gpg) and C(gpgv) (or C(sqv)) there, and Python's standard library; for rpm packages also C(rpmkeys),
+    which checks that each is signed by its vendor before a volume is made.
 attributes:
   check_mode:
     support: full

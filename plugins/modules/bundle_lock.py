@@ -20,7 +20,8 @@ description:
     is that of the lock with C(.evidence) added.
   - When nothing changed upstream this costs one conditional request for each suite and file, and nothing is written.
     A lock is written anew without any change when half of its life is over, so that bundles do not expire early.
-  - Runs on the connected side and needs C(gpgv) (or C(sqv)) there, and Python's standard library; for wheels also C(pip) 23.0 or newer.
+  - Runs on the connected side and needs C(gpgv) (or C(sqv)) there, and Python's standard library; for wheels also C(pip) 23.0 or newer,
+    for rpm packages also C(dnf) with its Python interface (C(python3-dnf)).
 attributes:
   check_mode:
     support: full

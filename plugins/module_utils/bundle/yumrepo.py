@@ -82,9 +82,8 @@ def _texts(rows: Sequence[object]) -> Tuple[str, ...]:
 
 def _package(row: Dict[str, Any]) -> Package:
     package = Package(**row)
-    if type(package.source) is not int or not all(
-        isinstance(value, str) for key, value in row.items() if key != "source"
-    ):
+    words = [value for key, value in row.items() if key != "source"]
+    if not isinstance(package.source, int) or not all(isinstance(word, str) for word in words):
         raise TypeError(f"a package is {row!r}")
     return package
 

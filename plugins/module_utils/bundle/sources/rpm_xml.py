@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import mmap
 import re
-import xml.etree.ElementTree as ElementTree
 from typing import Dict, Iterable, List, Pattern, Union
+from xml.etree import ElementTree
 
 from ..errors import BundleError
 

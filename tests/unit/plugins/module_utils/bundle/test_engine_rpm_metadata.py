@@ -105,7 +105,7 @@ def test_entities_are_refused_before_anything_is_parsed() -> None:
         rpm_xml.packages(b"<!-- <package >", {SHA}, rpm_xml.PACKAGE_ID, what="filelists")
 
 
-@given(st.binary(max_size=300) | st.text(max_size=200).map(lambda text: repomd(text)))
+@given(st.binary(max_size=300) | st.text(max_size=200).map(repomd))
 def test_whatever_comes_there_is_an_answer(document: bytes) -> None:
     with pytest.raises(BundleError):
         read_repomd(document, where=WHERE)
