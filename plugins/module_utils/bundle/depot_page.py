@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from .lock import human
 
@@ -57,7 +57,7 @@ def render_page(title: str, document: Dict[str, Any], waiting: Sequence[Dict[str
     )
 
 
-def sections(document: Dict[str, Any]) -> Dict[str, List[Dict[str, Any]]]:
+def sections(document: Mapping[str, Any]) -> Dict[str, List[Dict[str, Any]]]:
     """What the publishers told, by section in the order of the page: every list of rows that have a name."""
     found = {
         name: rows

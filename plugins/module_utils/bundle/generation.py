@@ -57,35 +57,33 @@ class Maker:
             "bundles": _bundles(earlier, bundles, stamp(now)),
             **({} if restores is None else {"restores": restores}),
         }
+        held = [bundle for _name, bundle in sorted(bundles.items())]
         try:
-            self._fill(document, earlier, [held for _name, held in sorted(bundles.items())], waiting)
+            self._fill(self._tree(self.key, earlier, held), held, document, waiting)
         except BaseException:
             shutil.rmtree(self.generations.building, ignore_errors=True)
             raise
         self.generations.switch(number)
         return document
 
-    def _fill(
-        self,
-        document: Dict[str, Any],
-        earlier: Dict[str, Any],
-        bundles: Sequence[Held],
-        waiting: Sequence[Dict[str, Any]],
-    ) -> None:
-        """Everything the bundles amount to, with the documents they came with, a page for people and a list for programs."""
-        assert self.key is not None
-        building, current = self.generations.building, self.generations.current()
+    def _tree(self, key: SigningKey, earlier: Dict[str, Any], bundles: Sequence[Held]) -> Tree:
+        current = self.generations.current()
         moment = max(held.lock.created_at for held in bundles)
         previous = self.generations.path(current) if current else None
-        tree = Tree(building, self.store, self.key, self.title, moment, previous, earlier)
-        tree.write(KEY_FILE, self.key.public_key())
+        return Tree(self.generations.building, self.store, key, self.title, moment, previous, earlier)
+
+    def _fill(
+        self, tree: Tree, bundles: Sequence[Held], document: Dict[str, Any], waiting: Sequence[Dict[str, Any]]
+    ) -> None:
+        """Everything the bundles amount to, with the documents they came with, a page for people and a list for programs."""
+        tree.write(KEY_FILE, tree.key.public_key())
         for publish in self.publishers:
             for section, rows in publish(tree, bundles).items():
                 document[section] = [*document.get(section, []), *rows] if isinstance(rows, list) else rows
         for held in bundles:
             for name, data in held.documents.items():
                 tree.write(f"bundles/{held.lock.name}/{name}", data)
-        _say_since_when(document, earlier)
+        _say_since_when(document, tree.earlier)
         document["inputs"] = tree.inputs
         document["proofs"] = prove(tree, bundles, mode=self.proving)
         tree.write("index.html", render_page(self.title, document, waiting).encode())
@@ -110,7 +108,7 @@ def _bundles(earlier: Mapping[str, Any], bundles: Mapping[str, Held], published:
     return told
 
 
-def _say_since_when(document: Dict[str, Any], earlier: Dict[str, Any]) -> None:
+def _say_since_when(document: Dict[str, Any], earlier: Mapping[str, Any]) -> None:
     """Each row gets the time of the first generation that has had it without a break."""
     before = {
         (section, *(str(row.get(key, "")) for key in _IDENTITY)): row["since"]

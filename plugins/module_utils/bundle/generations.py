@@ -25,6 +25,7 @@ class Generations:
         self.link = os.path.join(root, CURRENT)
         self.directory = os.path.join(root, "generations")
         self.building = os.path.join(self.directory, ".building")
+        self._record = os.path.join(self.directory, ".newest")
         self._removing = os.path.join(self.directory, ".removing")
 
     def path(self, number: int) -> str:
@@ -80,11 +81,27 @@ class Generations:
         return others[-1]
 
     def tidy(self) -> None:
-        """Remove what a killed run left half built or half removed; nothing points to it."""
+        """Remove what a killed run left half built or half removed; nothing points to it, or ever did."""
+        current, newest = self.current(), self._newest()
+        if newest > current and os.path.isdir(self.path(newest)):
+            raise BundleError(
+                f"{self.link} leads to {f'generation {current}' if current else 'no generation'}, but {newest} was published "
+                f"after that. Let it lead there again (ln -sfn generations/{newest} {self.link}), and go back with state=rolled_back."
+            )
         names = os.listdir(self.directory) if os.path.isdir(self.directory) else []
         for name in names:
-            if not name.isdigit() or int(name) > self.current():
-                shutil.rmtree(os.path.join(self.directory, name))
+            path = os.path.join(self.directory, name)
+            if path in (self.building, self._removing) or (name.isdigit() and int(name) > max(current, newest)):
+                shutil.rmtree(path)
+        if current > newest:
+            fsutil.write_atomic(self._record, f"{current}\n".encode())
+
+    def _newest(self) -> int:
+        """The highest number ever published, as it was written down: a link may be turned back by hand."""
+        if fsutil.size_of(self._record) is None:
+            return 0
+        text = fsutil.read_plain(self._record, limit=64).strip()
+        return int(text) if text.isdigit() else 0
 
     def switch(self, number: int) -> None:
         """Give what was built its number, and let the link lead to it, by one rename."""
@@ -93,6 +110,7 @@ class Generations:
         fsutil.remove(fresh)
         os.symlink(os.path.join("generations", str(number)), fresh)
         os.replace(fresh, self.link)
+        fsutil.write_atomic(self._record, f"{number}\n".encode())
 
     def remove(self, number: int) -> None:
         """Renamed first, so that no half-removed generation bears a number."""

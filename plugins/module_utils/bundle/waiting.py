@@ -70,7 +70,8 @@ class Waiting:
         """Write down what was taken in. Returns whether that is news."""
         place = os.path.join(self.directory, awaited.root.name)
         files = {**documents, _VOLUMES: fsutil.dump_lines({"root": awaited.root_sha256, "volumes": awaited.volumes})}
-        return any([fsutil.write_if_changed(os.path.join(place, name), data) for name, data in files.items()])
+        news = [fsutil.write_if_changed(os.path.join(place, name), data) for name, data in files.items()]
+        return any(news)
 
     def forget(self, name: str) -> None:
         """It is published, or a newer version is; its pieces are joined."""

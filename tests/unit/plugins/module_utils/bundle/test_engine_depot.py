@@ -106,7 +106,7 @@ def test_an_update_and_its_diff(made: Side) -> None:
     digest = hashlib.sha256(old).hexdigest()
     by_hash = current(made) / "apt/debian-12/dists/debian-12/main/binary-amd64/by-hash/SHA256"
     assert (by_hash / digest).read_bytes() == old, "a client in the middle of an update still finds it"
-    assert sorted(os.listdir(made.top / "depot/generations")) == ["1", "2"]
+    assert sorted(os.listdir(made.top / "depot/generations")) == [".newest", "1", "2"]
 
 
 def test_only_so_many_are_kept(made: Side) -> None:
@@ -115,7 +115,7 @@ def test_only_so_many_are_kept(made: Side) -> None:
         update(made, f"1:{number}.0-1", after=60 * number)
         result = made.publish()
     assert result.removed_generations == [2]
-    assert sorted(os.listdir(made.top / "depot/generations")) == ["3", "4"]
+    assert sorted(os.listdir(made.top / "depot/generations")) == [".newest", "3", "4"]
     kept = {path.name for path in (made.top / "depot/store/objects").rglob("*/*/*")}
     pool = [
         path for number in (3, 4) for path in (made.top / f"depot/generations/{number}/apt/debian-12/pool").iterdir()
@@ -178,7 +178,7 @@ def test_killed_before_the_switch(made: Side, monkeypatch: pytest.MonkeyPatch) -
     (made.top / "depot/generations/.building").mkdir()
     assert made.publish().generation == 2
     assert os.readlink(current(made)) == "generations/2"
-    assert sorted(os.listdir(made.top / "depot/generations")) == ["1", "2"]
+    assert sorted(os.listdir(made.top / "depot/generations")) == [".newest", "1", "2"]
 
 
 def test_a_store_that_lost_an_object(made: Side) -> None:

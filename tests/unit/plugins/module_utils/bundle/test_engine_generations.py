@@ -199,7 +199,7 @@ def test_pruned_in_two_steps(made: Side, tmp_path: Path) -> None:
     changed, plan = depot.plan(path)
     assert changed and plan.numbers == [1, 2] and plan.kept == (3,)
     assert len(plan.objects) >= 2 and plan.freed > sum(size for _sha256, size in plan.objects) > 2 * 8000
-    assert stored(made) == before and sorted(os.listdir(made.top / "depot/generations")) == ["1", "2", "3"]
+    assert stored(made) == before and sorted(os.listdir(made.top / "depot/generations")) == [".newest", "1", "2", "3"]
     assert not depot.plan(path)[0], "the same plan is not written again"
     told = json.loads(Path(path).read_text())
     assert [row["bundles"] for row in told["generations"]] == [
@@ -211,7 +211,7 @@ def test_pruned_in_two_steps(made: Side, tmp_path: Path) -> None:
     changed, done = depot.prune(path)
     assert changed and done.numbers == [1, 2]
     assert stored(made) == before - {sha256 for sha256, _size in plan.objects}
-    assert os.listdir(made.top / "depot/generations") == ["3"]
+    assert sorted(os.listdir(made.top / "depot/generations")) == [".newest", "3"]
     assert sum(found.stat().st_blocks for found in (made.top / "depot").rglob("*")) < used
     assert pool(made) == ["app_3.0_amd64.deb"]
     assert not depot.prune(path)[0], "done is done"
@@ -227,7 +227,7 @@ def test_a_plan_for_another_state_is_refused(made: Side, tmp_path: Path) -> None
         BundleError, match=r"The depot has changed since the plan was made for generation 2: .* make a new plan"
     ):
         made.depot(keep=1).prune(path)
-    assert stored(made) == before and len(os.listdir(made.top / "depot/generations")) == 3
+    assert stored(made) == before and len(os.listdir(made.top / "depot/generations")) == 4
 
 
 def test_an_object_that_nobody_planned_to_remove(made: Side, tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def test_a_plan_survives_being_written(made: Side, tmp_path: Path) -> None:
 
 def test_publishing_prunes_by_the_same_plan(made: Side) -> None:
     result = version(made, "3.0", keep=2).depot()
-    assert sorted(os.listdir(made.top / "depot/generations")) == ["2", "3"]
+    assert sorted(os.listdir(made.top / "depot/generations")) == [".newest", "2", "3"]
     assert result.generations.numbers() == [2, 3]
     needed = {
         sha256
@@ -329,6 +329,34 @@ def test_a_link_that_leads_elsewhere(made: Side) -> None:
     (made.top / "depot/current").symlink_to("generations/two")
     with pytest.raises(BundleError, match=r"current does not lead to a generation"):
         made.publish()
+
+
+def test_a_link_that_was_turned_back_by_hand(made: Side) -> None:
+    """Nothing is thrown away that was published once; what to do is said."""
+    link = made.top / "depot/current"
+    for leads, told in (("generations/1", "generation 1"), ("", "no generation")):
+        link.unlink()
+        if leads:
+            link.symlink_to(leads)
+        with pytest.raises(
+            BundleError, match=rf"leads to {told}, but 2 was published after that.*ln -sfn generations/2"
+        ):
+            made.publish()
+    assert (made.top / "depot/generations/2/manifest.json").exists()
+    link.symlink_to("generations/2")
+    (made.top / "depot/generations/lost+found").mkdir()
+    assert not made.publish(keep=0).changed
+    assert (made.top / "depot/generations/lost+found").exists()
+
+
+@pytest.mark.parametrize("record", ["", "many", None])
+def test_a_record_that_is_lost_is_written_again(made: Side, record: Any) -> None:
+    path = made.top / "depot/generations/.newest"
+    path.unlink()
+    if record is not None:
+        path.write_text(record)
+    assert not made.publish(keep=0).changed
+    assert path.read_text() == "2\n"
 
 
 def test_the_page_takes_sections_as_they_come() -> None:
