@@ -4,9 +4,14 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any, Dict
 
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.have_list import HaveList
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.holdings import Holdings
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import Keyring
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
+from ansible_collections.fieldops.mattermost.tests.unit.volumes_side import Volumes
 
 
 def tree(path: Any) -> Dict[str, bytes]:
@@ -68,3 +73,33 @@ def test_the_same_lock_and_key_give_the_same_bytes_anywhere(side: Side) -> None:
     side.output, side.store = str(side.top / "elsewhere"), str(side.top / "another-store")
     side.pack()
     assert tree(side.volume) == first
+
+
+def test_volumes_across_and_a_list_back_and_a_delta_across(side: Side) -> None:
+    """Media one at a time, one of them lost; then only what the depot has not said it holds."""
+    made = Volumes(side)
+    made.make()
+    *some, lost = made.names()
+    for name in some:
+        side.publish(made.medium(name))
+    shutil.rmtree(made.path / lost)
+    made.pack(only_volumes=[lost])
+    side.publish(made.medium(lost))
+    current = side.top / "depot/current"
+    assert {path.name: path.read_bytes() for path in (current / "files/files").iterdir()} == made.files
+
+    listed = side.top / "back/depot-list.json"
+    listed.parent.mkdir()
+    Holdings(str(side.top / "depot")).write_list(str(listed), side.keys["depot"], check=False)
+    base = HaveList.read(str(listed), Keyring([side.keys["depot"].public_key()], what="the depot's key"))
+    made.add("large", 800_000, seed="new")
+    side.upstream.add("lib", "2", suite="bookworm-security")
+    shutil.rmtree(side.top / "media")
+    delta = made.make(later=60, base=base)
+    assert delta.base_version == base.bundles["site"]["version"]
+    assert 800_000 < delta.volume_bytes < 850_000 and delta.bytes_left_out > 500_000
+    for name in reversed(made.names()):
+        result = side.publish(made.medium(name), now=side.now + 120)
+    assert {path.name: path.read_bytes() for path in (current / "files/files").iterdir()} == made.files
+    assert result.bundles["site"]["root"] == delta.root
+    assert made.pack(ledger=True, acknowledge=result.bundles["site"]["root"]).acknowledged

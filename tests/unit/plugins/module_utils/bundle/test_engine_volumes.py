@@ -123,6 +123,30 @@ def test_packages_are_found_on_the_volume_they_lie_on(made: Volumes) -> None:
     assert len(seen) == len(set(seen)) == 2
 
 
+@pytest.mark.skipif(not shutil.which("apt-get"), reason="apt is the judge here")
+def test_apt_takes_packages_from_where_they_lie(made: Volumes) -> None:
+    """All volumes are sources of one repository; those without a package of it have an empty index."""
+    root = made.side.top / "apt"
+    for name in (
+        "etc/apt/sources.list.d",
+        "var/lib/apt/lists/partial",
+        "var/cache/apt/archives/partial",
+        "var/lib/dpkg",
+    ):
+        (root / name).mkdir(parents=True)
+    (root / "var/lib/dpkg/status").touch()
+    places = " ".join(f"file:{made.path / name}" for name in made.names())
+    (root / "etc/apt/sources.list.d/bundle.sources").write_text(
+        f"Types: deb\nURIs: {places}\nSuites: debian-12\nComponents: main\nSigned-By: {made.side.output}/bundle-key.asc\n"
+    )
+    argv = ["apt-get", "-o", f"Dir={root}", "-o", f"Dir::State::status={root}/var/lib/dpkg/status", "-o"]
+    argv += ["APT::Architecture=amd64", "-o", "APT::Architectures=amd64", "-o", "APT::Sandbox::User=root"]
+    subprocess.run([*argv, "update", "-qq"], check=True)
+    done = subprocess.run([*argv, "install", "--print-uris", "-qq", "app"], capture_output=True, text=True, check=True)
+    paths = [Path(line.split("'")[1][len("file:") :]) for line in done.stdout.splitlines() if line.startswith("'")]
+    assert len(paths) == 2 and all(path.is_file() for path in paths)
+
+
 def test_a_lost_volume_is_made_again_alone(made: Volumes) -> None:
     before = tree(made.path)
     shutil.rmtree(made.path / "volume-002")
