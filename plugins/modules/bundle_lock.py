@@ -74,19 +74,13 @@ EXAMPLES = r"""
     bom: "{{ lookup('ansible.builtin.file', 'bom.yml') | from_yaml }}"
     path: /srv/bundles/site.lock.json
 
-- name: Show what an update would bring, and what it would weigh
-  fieldops.mattermost.bundle_lock:
-    bom: "{{ lookup('ansible.builtin.file', 'bom.yml') | from_yaml }}"
-    path: /srv/bundles/site.lock.json
-  check_mode: true
-  diff: true
-
-- name: Ask what needs two packages
+- name: Show what an update would bring, what it would weigh, and what needs two of its packages
   fieldops.mattermost.bundle_lock:
     bom: "{{ lookup('ansible.builtin.file', 'bom.yml') | from_yaml }}"
     path: /srv/bundles/site.lock.json
     explain: [libicu72, perl]
   check_mode: true
+  diff: true
 
 - name: Take images from a registry of the organisation, with its own authority
   fieldops.mattermost.bundle_lock:
@@ -109,27 +103,22 @@ name:
   description: Name of the bundle.
   returned: success
   type: str
-  sample: site
 version:
   description: Version counter of the lock, and of bundles made from it. It only rises.
   returned: success
   type: int
-  sample: 20261123124233
 counts:
   description: Number of items of each kind.
   returned: success
   type: dict
-  sample: {apt: 159, file: 2}
 bytes:
   description: Size of all items and their evidence.
   returned: success
   type: int
-  sample: 141600000
 bytes_missing:
   description: How many of these bytes the store does not hold yet.
   returned: success
   type: int
-  sample: 2040000
 changes:
   description: What entered, left or changed against the lock that was there before.
   returned: success
