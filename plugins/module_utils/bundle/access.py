@@ -37,6 +37,7 @@ OPTION: Dict[str, Any] = {
 _PORTS = {"http": 80, "https": 443}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/:=-]+")
+_USER = re.compile(r"//[^/]*@")
 _PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 _REPOSITORY = re.compile(r"(/v2/.+?)/(?:manifests|blobs|tags|referrers)(?:/.*)?")
 _PEM_LIMIT = 4 << 20
@@ -50,8 +51,8 @@ def origin_of(url: str) -> Tuple[str, str, int]:
 
 
 def told(url: str) -> str:
-    """A URL as it may be shown: what follows a question mark may be a signature that opens the door."""
-    return url.split("?", 1)[0]
+    """A URL as it may be shown: a name with a password has no place there, nor has a query, which may open the door."""
+    return _USER.sub("//", url.split("?", 1)[0])
 
 
 @dataclass(frozen=True)

@@ -47,11 +47,11 @@ def check_url(url: str, where: str) -> str:
         named = parts.username is not None or parts.password is not None
         known = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError as error:
-        raise BundleError(f"{where}: {url!r} is not a URL: {error}.") from error
+        raise BundleError(f"{where}: {told(url)!r} is not a URL: {error}.") from error
     if named:
         raise BundleError(f"{where}: the URL names a user or password; credentials must not enter a lock or a bundle.")
     if not known and local_path(url) is None:
-        raise BundleError(f"{where}: {url!r} is neither an http, https or file URL nor an absolute path.")
+        raise BundleError(f"{where}: {told(url)!r} is neither an http, https or file URL nor an absolute path.")
     return url
 
 
@@ -98,6 +98,12 @@ class Transport:
     def _following(self, answer: http.client.HTTPResponse, method: str, asked: str, url: str) -> str:
         """Where to ask next; an error when there is no such place."""
         doing = doing_of(method)
+        if answer.status in (401, 403) and origin_of(url) != origin_of(asked):
+            place = "{}://{}".format(*urlsplit(url)[:2])
+            raise BundleError(
+                f"Cannot {doing} {told(asked)}: {place}, to which it redirects, refuses (HTTP {answer.status}). Credentials "
+                "do not go there."
+            )
         if answer.status in (401, 403):
             raise BundleError(refusal(doing, asked, answer.status, self.keychain.find(asked)))
         if answer.status in _TRANSIENT:

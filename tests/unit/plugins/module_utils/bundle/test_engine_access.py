@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.access import Access, Keychain
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.fetch import Client
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.transport import check_url
 from ansible_collections.fieldops.mattermost.tests.unit.registries import Authority, Image
 from ansible_collections.fieldops.mattermost.tests.unit.token_registry import PASSWORD, TokenRegistry
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import WebServer
@@ -110,7 +111,7 @@ def test_a_redirection_does_not_fetch_with_the_credentials_of_its_target(web: We
     other = web.url.replace("127.0.0.1", "localhost")
     web.plan("/moved", (302, {"Location": f"{other}/private"}))
     web.plan("/private", 401)
-    with pytest.raises(BundleError, match=r"/moved: the server wants to know who asks \(HTTP 401\)"):
+    with pytest.raises(BundleError, match=r"/moved: http://localhost:\d+, to which it redirects, refuses \(HTTP 401\)"):
         client({"url": other, **LOGIN}).get(f"{web.url}/moved")
     assert "Authorization" not in web.requests[-1][2]
 
@@ -134,6 +135,15 @@ def test_refusals_say_what_to_give(web: WebServer) -> None:
     web.plan("/moved", (302, {"Location": "ftp://x/?secret=1"}))
     with pytest.raises(BundleError, match=r"it redirects to 'ftp://x/', which is not followed"):
         client().get(f"{web.url}/moved")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://me:hidden@x:y/a?b=hidden", "ftp://x/a?b=hidden", "https://x:99999999/?b=hidden"]
+)
+def test_urls_are_shown_without_what_may_be_secret(url: str) -> None:
+    with pytest.raises(BundleError, match=r"^here: '(https|ftp)://x") as caught:
+        check_url(url, "here")
+    assert "hidden" not in str(caught.value)
 
 
 def test_tokens(tokens: TokenRegistry) -> None:
