@@ -9,8 +9,10 @@ import os
 import random
 import re
 import shutil
+import subprocess
+import tempfile
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, Iterator
 
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle import manifest
@@ -25,7 +27,7 @@ from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.medium 
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import Keyring
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.pieces import Kept, Part, chain, join
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
-from ansible_collections.fieldops.mattermost.tests.unit.volumes_side import Volumes, tree, writable
+from ansible_collections.fieldops.mattermost.tests.unit.volumes_side import Volumes, writable
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
@@ -346,14 +348,55 @@ def test_a_root_too_large_to_be_one(made: Volumes) -> None:
         made.inspect()
 
 
-def test_a_signature_by_a_weak_digest_or_another_key(made: Volumes) -> None:
+def gpg(home: Path, *argv: str, data: bytes = b"") -> bytes:
+    given = ["gpg", "--homedir", str(home), "--batch", "--passphrase", "", "--pinentry-mode", "loopback", "--quiet"]
+    return subprocess.run([*given, *argv], input=data, capture_output=True, check=True).stdout
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    place = Path(tempfile.mkdtemp(prefix="fb-", dir="/tmp"))
+    yield place
+    subprocess.run(["gpgconf", "--homedir", str(place), "--kill", "all"], check=False)
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def weak(home: Path, root: bytes) -> bytes:
+    gpg(home, "--quick-generate-key", "maker", "rsa2048", "sign", "never")
+    return gpg(home, "--armor", "--digest-algo", "SHA1", "--detach-sign", data=root)
+
+
+def expired(home: Path, root: bytes) -> bytes:
+    then = ("--faked-system-time", "20200101T000000!")
+    gpg(home, *then, "--quick-generate-key", "maker", "ed25519", "sign", "1y")
+    return gpg(home, *then, "--armor", "--detach-sign", data=root)
+
+
+def revoked(home: Path, root: bytes) -> bytes:
+    gpg(home, "--quick-generate-key", "maker", "ed25519", "sign", "never")
+    signature = gpg(home, "--armor", "--detach-sign", data=root)
+    (certificate,) = (home / "openpgp-revocs.d").iterdir()
+    gpg(home, "--import", data=certificate.read_bytes().replace(b":-----BEGIN", b"-----BEGIN"))
+    return signature
+
+
+@pytest.mark.parametrize("make", [weak, expired, revoked])
+def test_a_signature_that_is_worth_nothing(made: Volumes, home: Path, make: Callable[[Path, bytes], bytes]) -> None:
+    """It is right by arithmetic, and the key is the one that the isolated side has."""
+    signature = make(home, (made.path / "volume-001/root.json").read_bytes())
+    ring = Keyring([gpg(home, "--export", "maker")], what="the maker's key")
+    for name in made.names():
+        (made.path / name / "root.json.asc").write_bytes(signature)
+    with pytest.raises(BundleError, match=r"The signature of .*root.json is not good for any key of the maker's key"):
+        inspect([str(made.path)], ring, now=made.side.now)
+
+
+def test_a_signature_by_another_key(made: Volumes) -> None:
     root = (made.path / "volume-001/root.json").read_bytes()
     stranger = made.side.keys["stranger"].sign(root, clear=False, moment=int(made.side.now))
-    names: List[str] = made.names()
-    for name in names:
+    for name in made.names():
         (made.path / name / "root.json.asc").write_bytes(stranger)
     with pytest.raises(BundleError, match=r"is not good for any key of the bundle key"):
         made.inspect()
     ring = Keyring([made.side.keys["stranger"].public_key()], what="a stranger")
     assert inspect([str(made.path)], ring, now=made.side.now).signers == (made.side.keys["stranger"].fingerprint,)
-    assert tree(made.path)
