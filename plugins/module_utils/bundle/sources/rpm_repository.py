@@ -7,7 +7,7 @@ from __future__ import annotations
 import mmap
 import os
 from dataclasses import dataclass, field
-from typing import Dict, List, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 from urllib.parse import quote
 
 from .. import fsutil, key_expiry
@@ -53,25 +53,42 @@ def keyring_of(source: RpmSource) -> Keyring:
     return Keyring(keys, what=f"the keys given for {source.baseurl}")
 
 
+_Verified = Tuple[bytes, Tuple[str, ...], Tuple[Evidence, ...]]
+
+
 def open_repository(source: RpmSource, workspace: Workspace, group: str) -> Opened:
-    """Fetch and verify repomd.xml. A mirror that lags does not take us back."""
-    url, memory = repomd_url(source), workspace.memory
+    """Fetch and verify repomd.xml. Where it is signed, a mirror that lags does not take us back."""
+    url = repomd_url(source)
     keyring = keyring_of(source)
-    before = memory.get(url, {})
-    data, signers, proof = _fetch(source, workspace, keyring, group)
-    held = workspace.read(before.get("sha256", ""))
-    repomd = read_repomd(data, where=source.baseurl)
-    if held is not None and read_repomd(held, where=source.baseurl).revision > repomd.revision:
-        told = memory.get(f"{url}.asc", {})
-        memory[url], memory[f"{url}.asc"] = before, before.get("signature", told)
-        data, signers, proof = _verify(source, workspace, keyring, group, held)
-        repomd = read_repomd(data, where=source.baseurl)
-    memory[url]["signature"] = memory.get(f"{url}.asc", {})
+    before = workspace.memory.get(url, {})
+    verified = _fetch(source, workspace, keyring, group)
+    held = workspace.read(before.get("sha256", "")) if source.repo_gpgcheck else None
+    if held is not None and _revision(held, source) > _revision(verified[0], source):
+        verified = _hold(source, workspace, keyring, group, before, held) or verified
+    workspace.memory[url]["signature"] = workspace.memory.get(f"{url}.asc", {})
+    data, signers, proof = verified
     keys = tuple(key for packets in keyring.packets for key in armour(packets))
+    repomd = read_repomd(data, where=source.baseurl)
     return Opened(source, repomd, workspace.keep(data), len(data), keys, signers, proof)
 
 
-_Verified = Tuple[bytes, Tuple[str, ...], Tuple[Evidence, ...]]
+def _revision(data: bytes, source: RpmSource) -> int:
+    return read_repomd(data, where=source.baseurl).revision
+
+
+def _hold(
+    source: RpmSource, workspace: Workspace, keyring: Keyring, group: str, before: Dict[str, Any], held: bytes
+) -> Optional[_Verified]:
+    """What was verified earlier and is newer, unless the keys of today do not vouch for it any more."""
+    url, memory = repomd_url(source), workspace.memory
+    asked = url, f"{url}.asc"
+    fresh = [memory[name] for name in asked]
+    memory[url], memory[f"{url}.asc"] = before, before.get("signature", {})
+    try:
+        return _verify(source, workspace, keyring, group, held)
+    except BundleError:
+        memory.update(zip(asked, fresh))
+        return None
 
 
 def _fetch(source: RpmSource, workspace: Workspace, keyring: Keyring, group: str) -> _Verified:

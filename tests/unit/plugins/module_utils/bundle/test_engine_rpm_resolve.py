@@ -407,6 +407,31 @@ def test_a_mirror_that_lags_does_not_take_us_back(side: Side, yum: YumUpstream) 
     assert versions(side.lock(now=NOW + 80 * 86400).lock) == {"app": "1.1-1"}
 
 
+def test_what_other_keys_vouched_for_does_not_hold(side: Side, yum: YumUpstream, keys: Dict[str, SigningKey]) -> None:
+    """A vendor who loses a key begins again: the new key counts, however high the revisions of the old one were."""
+    yum.add("app", "1.1")
+    yum.publish(revision=1_800_000_000)
+    lock(side, yum, "app")
+    yum.key = keys["stranger"]
+    yum.key_file.write_bytes(yum.key.public_key())
+    (yum.base / "Packages/app-1.1-1.noarch.rpm").unlink()
+    yum.add("app")
+    yum.publish()
+    assert versions(lock(side, yum, "app")) == {"app": "1.0-1"}
+    assert not side.lock().changed
+
+
+def test_unsigned_metadata_with_a_high_revision_does_not_stay(side: Side, yum: YumUpstream) -> None:
+    source = {"repo_gpgcheck": False, "reason": "a test"}
+    yum.add("app", "1.1")
+    yum.publish(revision=9_999_999_999)
+    assert versions(lock(side, yum, "app", source=source)) == {"app": "1.1-1"}
+    (yum.base / "Packages/app-1.1-1.noarch.rpm").unlink()
+    yum.add("app")
+    yum.publish()
+    assert versions(lock(side, yum, "app", source=source)) == {"app": "1.0-1"}
+
+
 def test_metadata_that_is_far_too_large(side: Side, yum: YumUpstream) -> None:
     yum.add("app")
     yum.publish()
