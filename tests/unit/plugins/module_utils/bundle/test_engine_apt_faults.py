@@ -78,6 +78,17 @@ def test_metadata_of_last_month_that_does_not(settled: Side) -> None:
     assert old != newer
 
 
+def test_what_was_seen_last_counts_only_with_keys_of_today(side: Side) -> None:
+    side.upstream.add("app")
+    side.upstream.publish(now=side.now + DAY)
+    side.lock(now=side.now + DAY)
+    side.upstream.key = side.keys["stranger"]
+    side.upstream.add("app", "2.0")
+    side.upstream.publish()
+    trust(side, side.keys["stranger"])
+    assert side.lock(now=side.now + DAY).lock.items[0].version == "2.0"
+
+
 def test_metadata_with_a_signature_beside_it_does_not_go_back_either(side: Side) -> None:
     side.upstream.add("app")
     side.upstream.publish(detached=True)
