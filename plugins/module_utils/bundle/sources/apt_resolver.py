@@ -180,8 +180,8 @@ class Resolver:
         """Upgrade what the target has and what was chosen would break, if that mends it. Says whether anything was."""
         before = len(self.chosen)
         for name in sorted(set(self.installed) - set(self.chosen)):
-            breaker = self._breaker(self.installed[name])
-            if breaker and self.candidates.get(name) is not None and self._may(name):
+            breaker, fresh = self._breaker(self.installed[name]), self.candidates.get(name)
+            if breaker and fresh is not None and self._may(name) and not self._excludes(fresh):
                 self._choose(name, breaker)
                 self._follow(name)
         return len(self.chosen) > before
