@@ -26,7 +26,7 @@ from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.pack im
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.resolve import make_lock
 
 HOME = Path(__file__).resolve().parents[5]
-IMAGE = os.environ.get("FIELDOPS_CONTROL_NODE_IMAGE", "localhost/fieldops-mattermost/bookworm")
+IMAGES = os.environ.get("FIELDOPS_CONTROL_NODE_IMAGES", "localhost/fieldops-mattermost")
 COLLECTIONS = Path(os.environ.get("FIELDOPS_COLLECTIONS", ".")) / "ansible_collections"
 WITHOUT = pytest.mark.skipif(
     "FIELDOPS_CONTAINERS" not in os.environ, reason="set FIELDOPS_CONTAINERS to run containers"
@@ -35,6 +35,7 @@ WITHOUT = pytest.mark.skipif(
 # What docs/control_node.md tells an operator to do, each time with a play that uses what was installed.
 SCRIPT = r"""
 set -euo pipefail
+suite=$1 set=$2 release=$3
 test "$(ls /sys/class/net)" = lo
 ! timeout 5 bash -c 'exec 3<>/dev/tcp/192.0.2.1/80' 2>/dev/null
 rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* /etc/apt/apt.conf.d/99mmdebstrap
@@ -42,7 +43,7 @@ export DEBIAN_FRONTEND=noninteractive
 
 echo == The first time: from the medium, without a depot
 volume=/medium/volume-001
-printf '%s\n' 'Types: deb' "URIs: file:$volume" 'Suites: debian-12' 'Components: main' \
+printf '%s\n' 'Types: deb' "URIs: file:$volume" "Suites: $suite" 'Components: main' \
     'Signed-By: /given/bundle-key.asc' >/etc/apt/sources.list.d/medium.sources
 apt-get -q update
 apt-get -q -y --no-install-recommends install python3-venv openssh-client gnupg gpgv
@@ -58,7 +59,7 @@ PYTHON
 python3 -m venv /opt/first
 /opt/first/bin/pip install --isolated --no-index --find-links /tmp/first/wheel ansible-core jmespath netaddr cryptography
 /opt/first/bin/ansible-galaxy collection install --offline /tmp/first/collection/*.tar.gz -p /opt/first/collections
-ANSIBLE_COLLECTIONS_PATH=/opt/first/collections /opt/first/bin/ansible-playbook -i localhost, /given/play.yml
+ANSIBLE_COLLECTIONS_PATH=/opt/first/collections /opt/first/bin/ansible-playbook -i localhost, -e name=$set -e release=$release /given/play.yml
 
 echo == Later: from the depot
 rm /etc/apt/sources.list.d/medium.sources
@@ -66,20 +67,20 @@ python3 -m http.server --bind 127.0.0.1 --directory /depot/current 8000 >/dev/nu
 depot=http://127.0.0.1:8000
 until python3 -c "import urllib.request; urllib.request.urlopen('$depot')" 2>/dev/null; do sleep 0.2; done
 install -D -m 0644 /depot/current/depot-key.asc /etc/apt/keyrings/mattermost-depot.asc
-printf '%s\n' 'Types: deb' "URIs: $depot/apt/debian-12" 'Suites: debian-12' 'Components: main' \
+printf '%s\n' 'Types: deb' "URIs: $depot/apt/$suite" "Suites: $suite" 'Components: main' \
     'Signed-By: /etc/apt/keyrings/mattermost-depot.asc' >/etc/apt/sources.list.d/depot.sources
 apt-get -q update
 apt-get -q -y --no-install-recommends install python3-venv openssh-client sshpass gnupg gpgv rsync
 python3 -m venv /opt/ansible
 /opt/ansible/bin/pip install --isolated --no-cache-dir --disable-pip-version-check --require-hashes \
-    --index-url "$depot/wheels/control-node/simple/" -r "$depot/wheels/control-node/requirements.txt"
+    --index-url "$depot/wheels/$set/simple/" -r "$depot/wheels/$set/requirements.txt"
 export PATH=/opt/ansible/bin:$PATH
 printf '%s\n' '[galaxy]' 'server_list = depot' '[galaxy_server.depot]' "url = $depot/collections/api/" >/etc/ansible.cfg
 export ANSIBLE_CONFIG=/etc/ansible.cfg
 ansible-galaxy collection install fieldops.mattermost
 ansible-galaxy collection list
 ansible-playbook --version
-ansible-playbook -i localhost, /given/play.yml
+ansible-playbook -i localhost, -e name=$set -e release=$release /given/play.yml
 """
 PLAY = r"""
 - name: Use what came with the bundle
@@ -103,9 +104,9 @@ PLAY = r"""
     - name: Ask what the filters ask
       ansible.builtin.assert:
         that:
-          - medium.bundle.name == 'control-node'
+          - medium.bundle.name == name
           - "{'a': [1, 2]} | community.general.json_query('a[1]') == 2"
-          - ansible_facts['distribution_release'] == 'bookworm'
+          - ansible_facts['distribution_release'] == release
 
     - name: Say so
       ansible.builtin.debug:
@@ -132,10 +133,10 @@ def build(source: Path, output: Path) -> Path:
     return Path(done.stdout.strip().splitlines()[-1].split(" at ", 1)[1])
 
 
-def rows(output: Path) -> List[Dict[str, Any]]:
+def rows(bom: str, output: Path) -> List[Dict[str, Any]]:
     """The collections of the ready BOM, as tarballs that were built here, for there may be no Galaxy server."""
     found = []
-    for row in yaml.safe_load((HOME / "playbooks/bom/control-node.yml").read_text())["collections"]:
+    for row in yaml.safe_load((HOME / f"playbooks/bom/{bom}.yml").read_text())["collections"]:
         own = row["name"] == "fieldops.mattermost"
         path = build(HOME if own else COLLECTIONS / row["name"].replace(".", "/"), output)
         found.append({**row, "source": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()})
@@ -158,16 +159,22 @@ def test_the_guide_says_what_is_tested() -> None:
 
 
 @WITHOUT
-def test_it_is_put_up_with_no_way_out(tmp_path: Path, keys: Dict[str, SigningKey]) -> None:
-    document = yaml.safe_load((HOME / "playbooks/bom/control-node.yml").read_text())
-    document["collections"] = rows(tmp_path)
+@pytest.mark.parametrize(
+    ("bom", "suite", "release"),
+    [("control-node", "debian-12", "bookworm"), ("control-node-debian-13", "debian-13", "trixie")],
+)
+def test_it_is_put_up_with_no_way_out(
+    tmp_path: Path, keys: Dict[str, SigningKey], bom: str, suite: str, release: str
+) -> None:
+    document = yaml.safe_load((HOME / f"playbooks/bom/{bom}.yml").read_text())
+    document["collections"] = rows(bom, tmp_path)
     given = tmp_path / "given"
     given.mkdir()
-    lock, store, now = str(tmp_path / "control-node.lock.json"), str(tmp_path / "store"), time.time()
+    lock, store, now = str(tmp_path / "x.lock.json"), str(tmp_path / "store"), time.time()
     make_lock(Bom.parse(document), path=lock, store=store)
     Packer(lock_path=lock, store=store, output=str(tmp_path / "out"), key=keys["bundle"]).run()
     ring = Keyring([keys["bundle"].public_key()], what="the bundle key")
-    medium = tmp_path / "out/control-node"
+    medium = tmp_path / "out" / bom
     Depot(str(tmp_path / "depot"), key=keys["depot"]).publish([str(medium)], ring, now=now)
     (given / "bundle-key.asc").write_bytes(keys["bundle"].public_key())
     (given / "play.yml").write_text(PLAY)
@@ -175,7 +182,8 @@ def test_it_is_put_up_with_no_way_out(tmp_path: Path, keys: Dict[str, SigningKey
     argv = ["podman", "run", "--rm", "--network", "none", "--runtime", "runc"]
     argv += ["--ulimit", "nofile=10000:10000", "--ulimit", "nproc=20000:20000"]
     argv += ["-v", f"{tmp_path / 'depot'}:/depot:ro", "-v", f"{medium}:/medium:ro", "-v", f"{given}:/given:ro"]
-    done = subprocess.run([*argv, IMAGE, "bash", "/given/script.sh"], capture_output=True, text=True, check=False)
+    argv += [f"{IMAGES}/{release}", "bash", "/given/script.sh", suite, bom, release]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
     print(done.stdout, done.stderr)
     assert done.returncode == 0
     assert "ansible-playbook [core 2.19." in done.stdout
