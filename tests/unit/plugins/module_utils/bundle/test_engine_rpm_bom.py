@@ -103,6 +103,10 @@ def test_mistakes(path: Tuple[Any, ...], value: Any, said: str) -> None:
     assert len(told.splitlines()) == 1
 
 
+def test_an_item_is_a_dictionary() -> None:
+    assert "rpm[0]: a dictionary with name, release" in problems({"name": "site", "rpm": ["nginx"]})
+
+
 def test_something_has_to_vouch_for_the_packages() -> None:
     source = {**SOURCE, "gpgcheck": False, "repo_gpgcheck": False, "reason": "none"}
     assert "rpm[0].sources[0]: repo_gpgcheck and gpgcheck cannot both be false" in problems(

@@ -265,6 +265,27 @@ def test_unsigned_packages_are_carried_when_the_bom_says_why(side: Side, yum: Yu
     assert not manifest["repositories"][0]["gpgcheck"]
 
 
+def test_apt_and_rpm_side_by_side(side: Side, yum: YumUpstream) -> None:
+    side.upstream.add("app")
+    side.upstream.publish()
+    yum.add("app")
+    yum.publish()
+    secret = side.file("secret.txt", b"secret")
+    policy = {"must_not_contain": ["secret.txt"], "on_violation": "withhold"}
+    side.bom = {
+        **yum_upstream.bom(yum, side.web.url, "app"),
+        "apt": [side.apt("app")],
+        "files": [secret],
+        "policy": policy,
+    }
+    side.lock()
+    side.pack()
+    side.publish()
+    manifest = json.loads((side.top / "depot/current/manifest.json").read_bytes())
+    assert [row["path"] for row in manifest["repositories"]] == ["apt/debian-12", "rpm/el-9"]
+    assert host(side, side.top / "depot/current/rpm/el-9").install("app") == ["app-1.0-1.noarch"]
+
+
 def test_two_bundles_make_one_repository(side: Side, yum: YumUpstream) -> None:
     for name in ("app", "lib", "tool"):
         yum.add(name)
