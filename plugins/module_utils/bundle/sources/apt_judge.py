@@ -15,7 +15,9 @@ from ..errors import BundleError
 
 _DIRECTORIES = ("etc/sources.list.d", "etc/preferences.d", "parts", "trusted", "lists/partial", "archives/partial")
 _INSTALLS = re.compile(r"^Inst (?P<name>\S+) (?:\[[^\]]*\] )?\((?P<version>\S+)", re.MULTILINE)
-_NOISE = re.compile(r"^(?:N|W|Get:|Hit:|Ign:|Reading|Building|NOTE|Some packages|requested|distribution|or been|The following inform)")
+_NOISE = re.compile(
+    r"^(?:N|W|Get:|Hit:|Ign:|Reading|Building|NOTE|Some packages|requested|distribution|or been|The following inform)"
+)
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _PATIENCE = 600.0
 

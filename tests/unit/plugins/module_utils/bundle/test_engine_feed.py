@@ -19,6 +19,8 @@ from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.feed im
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import Keyring
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.store import Store
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 
 @pytest.fixture
@@ -189,6 +191,31 @@ def test_a_bundle_under_another_name(made: Side) -> None:
         take_over(made)
 
 
+_JSON = some.recursive(
+    some.none() | some.booleans() | some.integers() | some.text(max_size=8),
+    lambda inner: some.lists(inner, max_size=3) | some.dictionaries(some.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(some.binary(max_size=200) | some.builds(lambda value: json.dumps({"bundles": value}).encode(), _JSON))
+@settings(max_examples=300, deadline=None)
+def test_whatever_the_other_depot_says(said: bytes) -> None:
+    """Names that are safe to ask for, or one sentence."""
+
+    class Strange(OtherDepot):
+        def _ask(self, command: str, path: str, limit: int) -> bytes:
+            return b"generations/7\n" if path == "current" else said
+
+    try:
+        for name, directory in Strange("/srv/depot").bundles():
+            assert directory == f"generations/7/bundles/{name}" and set(name) <= set(
+                "abcdefghijklmnopqrstuvwxyz0123456789._-"
+            )
+    except BundleError as error:
+        assert str(error).endswith(".")
+
+
 @pytest.mark.parametrize("names", ['["site"]', '{"../../etc": {}}', "null"])
 def test_a_manifest_that_leads_elsewhere(made: Side, names: str) -> None:
     (made.top / "depot/current/manifest.json").write_text(f'{{"bundles": {names}}}')
@@ -230,9 +257,7 @@ def test_where_there_is_no_depot(made: Side) -> None:
         take_over(made)
 
 
-@pytest.mark.parametrize(
-    "place", ["depot", "-oProxyCommand=x:/srv", "host:depot", "a b:/srv", ":/srv", ""]
-)
+@pytest.mark.parametrize("place", ["depot", "-oProxyCommand=x:/srv", "host:depot", "a b:/srv", ":/srv", ""])
 def test_what_is_no_place(place: str) -> None:
     with pytest.raises(
         BundleError, match=r"is no depot to be fed from: /path, host:/path or user@host:/path is expected"

@@ -40,7 +40,7 @@ def current(made: Volumes) -> Path:
 
 
 def served(made: Volumes) -> Dict[str, bytes]:
-    files = {name: data for name, data in tree(current(made) / "files").items()}
+    files = tree(current(made) / "files")
     assert set(files) == {f"files/{name}" for name in made.files}
     assert all(files[f"files/{name}"] == data for name, data in made.files.items())
     return tree(current(made) / "apt")
