@@ -41,7 +41,7 @@ def render_contents(lock: Lock, digest: str, delta: Delta) -> bytes:
     base = f"version {delta.version}, root {delta.root}" if delta.root else "nothing: it is complete"
     rows = [
         ("made", f"{lock.created}, accepted for {lock.expires_days} days"),
-        ("for", lock.description),
+        ("for", " ".join(lock.description.split())),
         ("lock", f"sha256 {digest}"),
         ("builds on", base),
         ("brings", f"{len(carried)} objects, {human(sum(carried.values()))}, besides what proves their origin"),

@@ -85,9 +85,16 @@ class Opened:
         to_hash = [name for name in wanted if present.get(name) == wanted[name][1] and (full or name in small)]
         to_hash.sort(key=lambda name: -wanted[name][1])
         with ThreadPoolExecutor(THREADS) as pool:
-            digests = list(pool.map(lambda name: fsutil.sha256_file(os.path.join(self.path, name))[0], to_hash))
+            digests = list(pool.map(self._digest, to_hash))
         findings.damaged += [name for name, digest in zip(to_hash, digests) if digest != wanted[name][0]]
         return findings
+
+    def _digest(self, name: str) -> str:
+        """Of a file of the volume; nothing where the medium does not give it back."""
+        try:
+            return fsutil.sha256_file(os.path.join(self.path, name))[0]
+        except OSError:
+            return ""
 
 
 def _walk(top: str, findings: Findings, below: str = "") -> Iterator[Tuple[str, int]]:
@@ -117,8 +124,8 @@ def find_volumes(path: str) -> List[str]:
 def open_volume(path: str, keyring: Keyring, *, now: float, allow_expired: bool = False) -> Opened:
     """Verify from the signature inwards: root, dates, index, and the documents it names."""
     where = os.path.join(path, manifest.ROOT)
-    root_data = fsutil.read_plain(where, limit=manifest.ROOT_LIMIT)
-    signature = fsutil.read_plain(os.path.join(path, manifest.SIGNATURE), limit=manifest.SIGNATURE_LIMIT)
+    root_data = _read(where, limit=manifest.ROOT_LIMIT)
+    signature = _read(os.path.join(path, manifest.SIGNATURE), limit=manifest.SIGNATURE_LIMIT)
     signers = keyring.verify_detached(root_data, signature, what=where)
     root = Root.parse(root_data, where)
     check_dates(root, path, now, allow_expired)
@@ -144,9 +151,16 @@ def check_dates(root: Root, path: str, now: float, allow_expired: bool) -> None:
         )
 
 
+def _read(path: str, *, limit: int = 256 << 20) -> bytes:
+    try:
+        return fsutil.read_plain(path, limit=limit)
+    except OSError as error:
+        raise BundleError(f"Cannot read {path}: {error.strerror}. Is the medium sound, and still there?") from error
+
+
 def _read_index(path: str, root: Root) -> Index:
     where = os.path.join(path, manifest.INDEX)
-    data = fsutil.read_plain(where)
+    data = _read(where)
     digest = fsutil.sha256_bytes(data)
     named = [volume for volume in root.volumes if volume.index == digest]
     if not named:
@@ -159,7 +173,7 @@ def _read_index(path: str, root: Root) -> Index:
 
 def _read_document(path: str, name: str, digest: str) -> bytes:
     where = os.path.join(path, name)
-    data = fsutil.read_plain(where)
+    data = _read(where)
     if fsutil.sha256_bytes(data) != digest:
         raise BundleError(f"{where} is damaged: the signed root names another content.")
     return data
@@ -193,11 +207,17 @@ class Inspection:
 def copy_object(inspection: Inspection, sha256: str, target: str, *, kept: Sequence[Part] = ()) -> None:
     """Bring an object from the media to a file, hashing in the same read. Pieces kept from other media are joined with those here."""
     source, size = inspection.objects.get(sha256, []), inspection.sizes[sha256]
-    if isinstance(source, str):
-        fsutil.make_directory(os.path.dirname(target))
-        fsutil.copy_verified(source, target, sha256=sha256, size=size)
-    else:
-        pieces.join([*kept, *source], target, sha256=sha256, size=size)
+    try:
+        if isinstance(source, str):
+            fsutil.make_directory(os.path.dirname(target))
+            fsutil.copy_verified(source, target, sha256=sha256, size=size)
+        else:
+            pieces.join([*kept, *source], target, sha256=sha256, size=size)
+    except OSError as error:
+        where = source if isinstance(source, str) else ", ".join(part.path for part in source)
+        raise BundleError(
+            f"Cannot copy {where} to {target}: {error.strerror}. Is the medium sound, and still there?"
+        ) from error
 
 
 @told_plainly

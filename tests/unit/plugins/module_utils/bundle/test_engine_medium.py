@@ -236,6 +236,11 @@ def test_a_volume_that_is_not_there(made: Side) -> None:
     assert look(made).missing_volumes == ["volume-002"]
 
 
+def test_a_bundle_of_a_maker_who_has_no_sbom(made: Side) -> None:
+    resign(made, lambda root: root.update(sbom="", contents=""))
+    assert set(look(made).documents) == {"root.json", "root.json.asc", "lock.json"}
+
+
 def test_what_is_written_is_read() -> None:
     index = Index("b", 1, "v", {"a" * 64: 1}, {"lock.json": ("b" * 64, 2)})
     assert Index.parse(index.dump(), "it") == index

@@ -206,7 +206,7 @@ def test_contents_of_a_complete_bundle() -> None:
     lines = text_of(LOCK, Delta())
     assert lines[0] == "Contents of the bundle site, version 7"
     assert "builds on  nothing: it is complete" in lines
-    assert "for        what the site needs?" in lines
+    assert "for        what the site needs" in lines
     assert "Debian packages of debian-12 (bookworm, amd64): 2, 3.3 MB, 1 of them security updates" in lines
     at = lines.index("+S nginx 1.22.1-9+deb12u2 amd64, 595.1 kB")
     assert lines[at + 1 : at + 3] == [

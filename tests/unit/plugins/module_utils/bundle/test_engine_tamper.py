@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
 import pytest
-from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle import manifest
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle import fsutil, manifest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.fsutil import sha256_bytes
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.manifest import Index, Root
@@ -97,6 +98,53 @@ def test_a_volume_of_another_bundle(made: Volumes) -> None:
         shutil.copytree(old / name / "objects", made.path / name / "objects")
     with pytest.raises(BundleError, match=r"is not what was signed; .*missing: objects/.*unexpected: objects/"):
         made.inspect()
+
+
+class Worn:
+    """A medium with bad places: what is opened there does not come back."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        self.plain = fsutil.open_plain
+
+    def open(self, path: str) -> Any:
+        handle = self.plain(path)
+        return Worn.File(handle) if path == self.path else handle
+
+    class File:
+        def __init__(self, handle: Any) -> None:
+            self.handle = handle
+
+        def __enter__(self) -> Worn.File:
+            return self
+
+        def __exit__(self, *args: object) -> None:
+            self.handle.close()
+
+        def read(self, size: int) -> bytes:
+            raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_medium_that_is_worn_out(made: Volumes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    victim = max((made.path / "volume-001/objects").rglob("*/*/*"), key=lambda path: path.stat().st_size)
+    found = made.inspect()
+    for path, said in (
+        (victim, rf"damaged: objects/(sha256|pieces)/.*{victim.name}"),
+        (made.path / "volume-001/root.json", r"Cannot read .*root.json: Input/output error. Is the medium sound"),
+        (made.path / "volume-001/lock.json", r"Cannot read .*lock.json: Input/output error. Is the medium sound"),
+    ):
+        monkeypatch.setattr(fsutil, "open_plain", Worn(path).open)
+        with pytest.raises(BundleError, match=said):
+            made.inspect()
+        monkeypatch.undo()
+    for source in found.objects.values():
+        first = source if isinstance(source, str) else source[0].path
+        monkeypatch.setattr(fsutil, "open_plain", Worn(Path(first)).open)
+        sha256 = next(name for name, place in found.objects.items() if place is source)
+        with pytest.raises(BundleError, match=r"Cannot copy .* to .*target: Input/output error. Is the medium sound"):
+            copy_object(found, sha256, str(tmp_path / "target"))
+        monkeypatch.undo()
+        assert not list(tmp_path.glob("target*"))
 
 
 def test_two_bundles_on_one_medium(made: Volumes) -> None:
@@ -213,6 +261,14 @@ def test_pieces_that_do_not_belong_together(tmp_path: Path) -> None:
     assert chain([good], 2) is None and chain([good], 4) is None and chain([good], 3) == [good]
     with pytest.raises(BundleError, match=r"1 is damaged: its object a+ does not come together"):
         join([good], str(tmp_path / "x"), sha256="a" * 64, size=3)
+
+
+def test_a_piece_that_shrank_since_it_was_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "1").write_bytes(b"ab")
+    part = Part(manifest.Piece("a" * 64, 1, 0, 3, sha256_bytes(b"abc")), str(tmp_path / "1"))
+    with pytest.raises(BundleError, match=r"1 is damaged: its object a+ does not come together"):
+        join([part], str(tmp_path / "x"), sha256="a" * 64, size=3)
+    assert not (tmp_path / "x").exists() and not (tmp_path / "x.new").exists()
 
 
 INDEX = Index(

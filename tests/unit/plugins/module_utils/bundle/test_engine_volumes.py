@@ -225,6 +225,13 @@ def test_a_signature_of_another_format_is_made_anew(made: Volumes) -> None:
         assert made.inspect().missing_volumes == []
 
 
+def test_a_spoiled_index_is_made_anew(made: Volumes) -> None:
+    before = tree(made.path)
+    (made.path / "volume-001/index.json").write_bytes(b"{}")
+    assert made.pack().changed
+    assert tree(made.path) == before
+
+
 def test_a_spoiled_repository_index_is_made_anew(made: Volumes) -> None:
     before = tree(made.path)
     release = made.path / "volume-001/dists/debian-12/InRelease"
