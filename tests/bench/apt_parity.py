@@ -5,7 +5,7 @@
 
     PYTHONPATH=$FIELDOPS_COLLECTIONS python tests/bench/apt_parity.py --work /var/tmp/parity [--packages 300] [--seed 1]
 
-Both are given an empty target and the same suites, fetched at the same moment. Every difference is printed with its reason,
+Both are given the same target, mostly an empty one, and the same suites, fetched at the same moment. Every difference is printed with its reason,
 as far as a program can tell it: what one has and the other has not, and who asked for it.
 """
 
@@ -17,6 +17,7 @@ import random
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Dict, List, Tuple
 
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.boms.apt import AptItem
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("--release", default="bookworm")
     parser.add_argument("--architecture", default="amd64")
     parser.add_argument("--recommends", action="store_true")
+    parser.add_argument("--installed", help="a dpkg status, such as /var/lib/dpkg/status, instead of an empty target")
     parser.add_argument("names", nargs="*", help="these packages instead of random ones")
     given = parser.parse_args()
     bench = Bench(given)
@@ -51,8 +53,15 @@ class Bench:
     """The engine and apt, each with the same suites."""
 
     def __init__(self, given: argparse.Namespace) -> None:
+        installed = (given.installed,) if given.installed else ()
         self.item = AptItem(
-            "parity", given.release, given.architecture, ("x",), recommends=given.recommends, carry_indexes=False
+            "parity",
+            given.release,
+            given.architecture,
+            ("x",),
+            recommends=given.recommends,
+            carry_indexes=False,
+            installed=installed,
         )
         workspace = Workspace(Store(os.path.join(given.work, "store")), client=Client(), now=time.time())
         self.source = AptResolver(self.item, workspace, Host())
@@ -64,15 +73,20 @@ class Bench:
             for s in self.source.suites
         ]
         root = tempfile.mkdtemp(prefix="apt-", dir=given.work)
+        status = Path(given.installed).read_text() if given.installed else ""
         self.apt = Apt(
-            root, sources="\n".join(lines) + "\n", architecture=given.architecture, recommends=given.recommends
+            root,
+            sources="\n".join(lines) + "\n",
+            architecture=given.architecture,
+            recommends=given.recommends,
+            status=status,
         )
         self.apt.update()
 
     def sample(self, count: int, seed: int) -> List[str]:
         names = sorted({name for layer in self.layers for name in layer.index.names()})
         candidates = self.source.resolver().candidates
-        here = [name for name in names if candidates.get(name) is not None]
+        here = [name for name in names if candidates.get(name) is not None]  # not what is there and up to date
         return random.Random(seed).sample(here, count)
 
     def ask_apt(self, name: str) -> Tuple[Dict[str, str], str]:

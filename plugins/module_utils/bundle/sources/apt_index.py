@@ -9,6 +9,7 @@ import json
 import lzma
 import mmap
 import os
+import re
 import zlib
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ _RELATIONS = tuple(
         "Provides",
     )
 )
+_SOURCE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]+)(?:\s+\((?P<version>[^)\s]+)\))?")
 _PACKED_AT_MOST = 200  # times; Debian's indexes come to about 6
 
 
@@ -61,6 +63,14 @@ class Package:
     @property
     def fields(self) -> Dict[str, str]:
         return _fields(self.stanza)
+
+    @property
+    def source(self) -> Tuple[str, str]:
+        """Name and version of the source it was built from: its own, unless it says otherwise."""
+        match = _SOURCE.fullmatch(self.fields.get("Source", ""))
+        if match is None:
+            return self.name, self.version
+        return match.group("name"), match.group("version") or self.version
 
     def relations(self, *names: str) -> List[List[debian.Relation]]:
         return [group for name in names for group in debian.parse_relations(self.fields.get(name, ""))]

@@ -177,13 +177,16 @@ class Resolver:
         return any(answers(self.chosen[owner], relation) for owner in owners)
 
     def _mend(self) -> bool:
-        """Upgrade what the target has and what was chosen would break, if that mends it. Says whether anything was."""
+        """Upgrade what the target has along with what was chosen, where apt would. Says whether anything was."""
         before = len(self.chosen)
+        built = {package.source: name for name, package in self.chosen.items()} if self.installed else {}
         for name in sorted(set(self.installed) - set(self.chosen)):
-            breaker, fresh = self._breaker(self.installed[name]), self.candidates.get(name)
-            if breaker and fresh is not None and self._may(name) and not self._excludes(fresh):
-                self._choose(name, breaker)
-                self._follow(name)
+            fresh = self.candidates.get(name)
+            if fresh is not None and self._may(name) and not self._excludes(fresh):
+                reason = built.get(fresh.source) or self._breaker(self.installed[name])
+                if reason:
+                    self._choose(name, reason)
+                    self._follow(name)
         return len(self.chosen) > before
 
     def _breaker(self, there: Package) -> str:

@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Sequence, Tuple
 from urllib.parse import quote
 
 from .. import aptrepo
@@ -18,7 +17,6 @@ from .apt_index import Index, Package
 from .apt_suites import Suite, SuiteReader
 
 KIND = "apt_source"
-_SOURCE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]+)(?:\s+\((?P<version>[^)\s]+)\))?")
 
 
 class SourcePackages:
@@ -36,7 +34,7 @@ class SourcePackages:
         stanzas: Dict[str, str] = {}
         items: Dict[str, Item] = {}
         for package, of in chosen:
-            name, version = source_of(package)
+            name, version = package.source
             key = f"{name}_{version}"
             if key not in stanzas:
                 suite, stanzas[key] = self._find(package, of, name, version)
@@ -90,11 +88,3 @@ class SourcePackages:
             )
             for name, (sha256, size) in source.files.items()
         ]
-
-
-def source_of(package: Package) -> Tuple[str, str]:
-    """Name and version of the source a package was built from: its own, unless it says otherwise."""
-    match: Optional[re.Match[str]] = _SOURCE.fullmatch(package.fields.get("Source", ""))
-    if match is None:
-        return package.name, package.version
-    return match.group("name"), match.group("version") or package.version

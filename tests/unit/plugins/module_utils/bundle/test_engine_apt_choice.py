@@ -98,6 +98,9 @@ def test_what_targets_have_is_left_out_and_what_would_break_is_upgraded(tmp_path
     assert names(tmp_path, "libc init", NEWS, installed=there) == ["libc"], "newer, and there is nothing newer"
     assert names(tmp_path, "stuck", NEWS, installed=there) == ["stuck"], "what cannot be mended is for apt to judge"
     assert names(tmp_path, "app", NEWS, installed=there, exclude=["old"]) == ["app", "shared"]
+    family = "new;1;Source: app\napp-lib;1;Source: app\napp-old;0.9;Source: app\nstray;1;Source: app (0.9)"
+    old = packages("app-lib;0.5\napp-old;0.5\nstray;0.5")
+    assert names(tmp_path, "new", family, installed=old) == ["app-lib", "new"], "one source is upgraded as one"
     newer = NEWS + "\ninit;2;Provides: lsb (= 11)"
     assert names(tmp_path, "stuck", newer, installed=there) == ["stuck"], "a newer one would have to go as well"
 
