@@ -58,7 +58,9 @@ class RpmResolver:
         try:
             for opened in self.repositories:
                 rpm_repository.fetch_metadata(opened, self.workspace)
-            chosen = rpm_solver.solve(item, [opened.paths for opened in self.repositories])
+            chosen = rpm_solver.solve(
+                item, [opened.paths for opened in self.repositories], scratch=self.workspace.fresh.root
+            )
             description = self._describe(chosen)
             items = self._items(chosen, description)
         except BundleError as error:

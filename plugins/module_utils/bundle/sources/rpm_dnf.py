@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from typing import Any, Dict, List
+from urllib.parse import quote
 
 # Exit statuses besides 0: dnf understood the question and its answer is no; there is no dnf.
 CANNOT, ABSENT = 3, 4
@@ -40,7 +41,7 @@ def choose(question: Dict[str, Any], dnf: Any, libdnf: Any) -> List[Dict[str, An
     """The packages that an empty machine would get."""
     base = dnf.Base(configure(question, dnf))
     for cost, (name, path) in enumerate(question["repositories"]):  # of equal packages, the first repository's
-        base.repos.add_new_repo(name, base.conf, baseurl=[f"file://{path}"], gpgcheck=False, cost=cost)
+        base.repos.add_new_repo(name, base.conf, baseurl=[f"file://{quote(path)}"], gpgcheck=False, cost=cost)
     base.fill_sack(load_system_repo=False)
     if question["modules"]:
         dnf.module.module_base.ModuleBase(base).enable(question["modules"])

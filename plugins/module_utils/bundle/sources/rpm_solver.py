@@ -4,17 +4,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from .. import fsutil, yumrepo
 from ..boms.rpm import RpmItem
@@ -50,10 +51,10 @@ class Choice:
         return f"{self.name}-{self.epoch}:{self.version}-{self.release}.{self.architecture}"
 
 
-def solve(item: RpmItem, repositories: Sequence[Mapping[str, str]]) -> List[Choice]:
+def solve(item: RpmItem, repositories: Sequence[Mapping[str, str]], *, scratch: str) -> List[Choice]:
     """What an empty machine would get. Each repository is given as its decompressed metadata files by kind."""
     python = find_python()
-    with tempfile.TemporaryDirectory(prefix="fieldops-dnf-") as directory:
+    with _directory(os.path.join(scratch, f"solver-{item.name}")) as directory:
         question = {
             "directory": directory,
             "architecture": item.architecture,
@@ -65,6 +66,17 @@ def solve(item: RpmItem, repositories: Sequence[Mapping[str, str]]) -> List[Choi
             "modules": item.modules,
         }
         return [_choice(row) for row in _ask(python, question)]
+
+
+@contextlib.contextmanager
+def _directory(path: str) -> Iterator[str]:
+    """Empty, and gone afterwards. dnf copies all metadata there, for which /tmp may be too small."""
+    shutil.rmtree(path, ignore_errors=True)  # of a run that was killed
+    fsutil.make_directory(path)
+    try:
+        yield os.path.abspath(path)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _ask(python: str, question: Mapping[str, Any]) -> List[Dict[str, Any]]:
@@ -126,7 +138,7 @@ def _offer(directory: str, number: int, files: Mapping[str, str]) -> Tuple[str, 
     for kind in ("primary", "filelists", "modules"):
         if kind in files:
             href = f"repodata/{kind}.{'yaml' if kind == 'modules' else 'xml'}"
-            os.symlink(files[kind], os.path.join(base, href))
+            os.symlink(os.path.abspath(files[kind]), os.path.join(base, href))
             sha256, size = fsutil.sha256_file(files[kind])
             entries.append(yumrepo.Entry(kind, href, sha256, size, sha256, size))
     fsutil.write_atomic(os.path.join(base, yumrepo.REPOMD), yumrepo.render_repomd(entries, moment=0))

@@ -88,7 +88,10 @@ def test_indexes_travel_only_when_they_are_wanted(side: Side, yum: YumUpstream) 
 def test_a_second_go_is_one_request_and_no_work(side: Side, yum: YumUpstream) -> None:
     yum.add("app")
     yum.publish()
+    litter = Path(side.store) / "solver-el-9/repository-1"
+    litter.mkdir(parents=True)  # as a run that was killed leaves it
     lock(side, yum, "app")
+    assert not litter.parent.exists()
     side.web.requests.clear()
     assert not side.lock().changed
     assert side.web.paths() == ["/yum/repodata/repomd.xml"]
@@ -100,6 +103,18 @@ def test_a_second_go_is_one_request_and_no_work(side: Side, yum: YumUpstream) ->
     assert [(change.change, change.before, change.after) for change in changed.changes] == [
         ("changed", "1.0-1", "1.1-1")
     ]
+
+
+def test_a_store_may_be_anywhere(side: Side, yum: YumUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    yum.add("app", "1.0", "Requires: /usr/share/lib/about")
+    yum.add("lib")
+    yum.publish()
+    (side.top / "my things, 100% & more").mkdir()
+    monkeypatch.chdir(side.top / "my things, 100% & more")
+    for place in (str(Path.cwd() / "store"), "a store"):
+        side.store = place
+        assert set(versions(lock(side, yum, "app"))) == {"app", "lib"}
+        Path(side.lock_path).unlink()
 
 
 def test_check_mode_writes_nothing(side: Side, yum: YumUpstream) -> None:
