@@ -47,6 +47,17 @@ class Tree:
         self.write(name, data)
         self.write(f"{name}.asc", self.key.sign(data, clear=False, moment=self.moment))
 
+    def write_by_hash(self, name: str, data: bytes) -> None:
+        """The file, and as apt may ask for it: under its hash."""
+        self.write(name, data)
+        self.keep_by_hash(os.path.join(self.path, name), name, data)
+
+    def keep_by_hash(self, source: str, name: str, data: bytes) -> None:
+        """One more name of a file, here or in the generation before."""
+        digest = fsutil.sha256_bytes(data)
+        target = os.path.join(self.path, os.path.dirname(name), "by-hash/SHA256", digest)
+        fsutil.link_or_copy(source, target, sha256=digest, size=len(data))
+
     def link(self, item: Item, name: str) -> None:
         source = self.store.path(item.sha256)
         fsutil.link_or_copy(source, os.path.join(self.path, name), sha256=item.sha256, size=item.size)

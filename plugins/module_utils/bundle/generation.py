@@ -81,8 +81,10 @@ class Maker:
             for section, rows in publish(tree, bundles).items():
                 document[section] = [*document.get(section, []), *rows] if isinstance(rows, list) else rows
         for held in bundles:
-            for name, data in held.documents.items():
-                tree.write(f"bundles/{held.lock.name}/{name}", data)
+            place = f"bundles/{held.lock.name}"
+            if not tree.reuse(place, {name: fsutil.sha256_bytes(data) for name, data in held.documents.items()}):
+                for name, data in held.documents.items():
+                    tree.write(f"{place}/{name}", data)
         _say_since_when(document, tree.earlier)
         document["inputs"] = tree.inputs
         document["proofs"] = prove(tree, bundles, mode=self.proving)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, Iterator, List, Sequence, Set, Tuple
+from typing import Any, Dict, List, Sequence, Set, Tuple
 
 from . import fsutil
 from .errors import BundleError
@@ -80,17 +80,18 @@ def _told(generations: Generations, number: int) -> Dict[str, Any]:
         "generation": number,
         "published": manifest["published"],
         "bundles": {name: facts["version"] for name, facts in sorted(manifest["bundles"].items())},
-        "bytes": sum(_own_bytes(generations.path(number))),
+        "bytes": _own_bytes(generations.path(number)),
     }
 
 
-def _own_bytes(path: str) -> Iterator[int]:
-    """Of files that nothing else links to: indexes and signatures. What links to the store is counted as an object."""
+def _own_bytes(path: str) -> int:
+    """Of files that have no name outside: indexes and signatures. What links to the store is counted as an object."""
+    found: Dict[int, Tuple[int, int]] = {}  # size, and how many names are not accounted for, by inode
     for folder, _folders, names in os.walk(path):
         for name in names:
-            found = os.lstat(os.path.join(folder, name))
-            if found.st_nlink == 1:
-                yield found.st_size
+            told = os.lstat(os.path.join(folder, name))
+            found[told.st_ino] = (told.st_size, found.get(told.st_ino, (0, told.st_nlink))[1] - 1)
+    return sum(size for size, elsewhere in found.values() if elsewhere == 0)
 
 
 def check_plan(plan: Plan, now: Plan) -> Plan:

@@ -93,8 +93,7 @@ def _write(tree: Tree, group: Published) -> None:
         files.update({aptrepo.SOURCES_PATH: sources, f"{aptrepo.SOURCES_PATH}.xz": lzma.compress(sources)})
     dists = f"{base}/dists/{name}"
     for file, data in files.items():
-        tree.write(f"{dists}/{file}", data)
-        tree.write(f"{dists}/{_by_hash(file)}/{fsutil.sha256_bytes(data)}", data)
+        tree.write_by_hash(f"{dists}/{file}", data)
     if tree.previous is not None:
         _keep_old_indexes(tree, os.path.join(tree.previous, dists), dists, files)
     release = aptrepo.render_release(
@@ -109,12 +108,7 @@ def _keep_old_indexes(tree: Tree, old: str, dists: str, files: Mapping[str, byte
     for file in files:
         source = os.path.join(old, file)
         if fsutil.size_of(source) is not None:
-            data = fsutil.read_plain(source)
-            tree.write(f"{dists}/{_by_hash(file)}/{fsutil.sha256_bytes(data)}", data)
-
-
-def _by_hash(path: str) -> str:
-    return f"{os.path.dirname(path)}/by-hash/SHA256"
+            tree.keep_by_hash(source, f"{dists}/{file}", fsutil.read_plain(source))
 
 
 def _told(group: Published) -> Dict[str, Any]:
