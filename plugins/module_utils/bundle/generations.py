@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from typing import Any, Dict, List, Optional
@@ -94,7 +95,7 @@ class Generations:
             if path in (self.building, self._removing) or (name.isdigit() and int(name) > max(current, newest)):
                 shutil.rmtree(path)
         if current > newest:
-            fsutil.write_atomic(self._record, f"{current}\n".encode())
+            self._write_down(current)
 
     def _newest(self) -> int:
         """The highest number ever published, as it was written down: a link may be turned back by hand."""
@@ -103,6 +104,11 @@ class Generations:
         text = fsutil.read_plain(self._record, limit=64).strip()
         return int(text) if text.isdigit() else 0
 
+    def _write_down(self, number: int) -> None:
+        """After the switch, so it may fail: a full disk must not keep a run from pruning. The next run does it again."""
+        with contextlib.suppress(BundleError):
+            fsutil.write_atomic(self._record, f"{number}\n".encode())
+
     def switch(self, number: int) -> None:
         """Give what was built its number, and let the link lead to it, by one rename."""
         os.rename(self.building, self.path(number))
@@ -110,7 +116,7 @@ class Generations:
         fsutil.remove(fresh)
         os.symlink(os.path.join("generations", str(number)), fresh)
         os.replace(fresh, self.link)
-        fsutil.write_atomic(self._record, f"{number}\n".encode())
+        self._write_down(number)
 
     def remove(self, number: int) -> None:
         """Renamed first, so that no half-removed generation bears a number."""
