@@ -17,6 +17,7 @@ from ._errors import MattermostError
 
 MANAGE_CONNECTIONS = "manage_secure_connections"
 MANAGE_CHANNELS = "manage_shared_channels"
+_EITHER = f"{MANAGE_CONNECTIONS} or {MANAGE_CHANNELS}"
 # The routes of connected workspaces are complete since this release.
 _MINIMUM = [10, 2]
 _PENDING = "pending_"
@@ -62,7 +63,7 @@ class Federation:
         return any(self.link(row, channel_id) for row in self._listed())
 
     def _listed(self) -> List[Fields]:
-        pages = self.client.pages("/remotecluster", tried="list the secure connections")
+        pages = self.client.pages("/remotecluster", tried="list the secure connections", needs=_EITHER)
         return [row for row in pages if not row.get("delete_at")]
 
     def named(self, name: str) -> List[Fields]:
@@ -81,7 +82,8 @@ class Federation:
 
     def again(self, row: Fields) -> Optional[Fields]:
         """The connection as it is now; the server shows deleted ones too."""
-        found = self.client.find(f"/remotecluster/{row['remote_id']}", tried=f"read the connection {row['name']}")
+        tried = f"read the connection {row['name']}"
+        found = self.client.find(f"/remotecluster/{row['remote_id']}", tried=tried, needs=MANAGE_CONNECTIONS)
         return found if found and not found.get("delete_at") else None
 
     def shown(self, row: Fields) -> Fields:
@@ -113,7 +115,7 @@ class Federation:
         """The channels that are shared over a connection, those that the other server has not taken yet too."""
         path = f"/remotecluster/{row['remote_id']}/sharedchannelremotes"
         tried = f"list the channels that are shared over the connection {row['name']}"
-        found = self.client.pages(path, tried=tried, query={"include_unconfirmed": "true"})
+        found = self.client.pages(path, tried=tried, query={"include_unconfirmed": "true"}, needs=_EITHER)
         return [link for link in found if not link["delete_at"]]
 
     def link(self, row: Fields, channel_id: str) -> Optional[Fields]:
@@ -123,7 +125,8 @@ class Federation:
     def shared(self, team_id: str, channel_id: str, *, fresh: bool = False) -> Optional[Fields]:
         """What the server notes of a shared channel: whether it is at home here, and whether it is read-only."""
         if fresh or team_id not in self._shared:
-            pages = self.client.pages(f"/sharedchannels/{team_id}", tried="list the shared channels of a team")
+            tried = "list the shared channels of a team"
+            pages = self.client.pages(f"/sharedchannels/{team_id}", tried=tried, needs="view_team")
             self._shared[team_id] = list(pages)
         return next((one for one in self._shared[team_id] if one["id"] == channel_id), None)
 

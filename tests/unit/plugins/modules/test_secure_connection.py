@@ -317,7 +317,7 @@ def test_arguments(run, fake_url, server, args, words):
 @pytest.mark.parametrize(
     ("route", "reply", "args", "words"),
     [
-        (("GET", ROOT), error(403, "api.context.permissions.app_error"), {}, "Cannot list the secure connections"),
+        (("GET", ROOT), error(403, "api.context.permissions.app_error"), {}, "the permission manage_secure_conn"),
         (("GET", ROOT), error(401, "api.context.session_expired.app_error"), {}, "has expired, or was revoked"),
         (("GET", ROOT), NO_SERVICE, {}, "is licensed, so set ConnectedWorkspacesSettings.EnableSharedChannels"),
         (("GET", "/config/client"), {"Version": "9.11.0"}, {}, "has the release 9.11.0. This needs 10.2 or newer."),

@@ -345,10 +345,10 @@ REFUSAL = error(403, "api.context.permissions.app_error")
 @pytest.mark.parametrize(
     ("route", "reply", "args", "words"),
     [
-        (("GET", ROOT), REFUSAL, {}, "Cannot list the secure connections"),
+        (("GET", ROOT), REFUSAL, {}, "the permission manage_secure_connections or manage_shared_channels."),
         (("GET", ROOT), error(401, "api.context.session_expired.app_error"), {}, "has expired, or was revoked"),
         (("GET", ROOT), NO_SERVICE, {}, "The server is licensed, so set ConnectedWorkspacesSettings"),
-        (("GET", "/sharedchannels/team1"), REFUSAL, {}, "Cannot list the shared channels of a team"),
+        (("GET", "/sharedchannels/team1"), REFUSAL, {}, "The account needs the permission view_team."),
         (("GET", f"{ROOT}/remote0/sharedchannelremotes"), REFUSAL, {}, "shared over the connection bravo"),
         (("POST", f"{PATH}/invite"), REFUSAL, {}, "The account needs the permission manage_shared_channels."),
         (("POST", f"{PATH}/invite"), error(500, "api.command_share.channel_invite.error"), {}, "See the server's log."),
