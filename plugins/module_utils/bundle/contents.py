@@ -11,6 +11,7 @@ from .lock import Change, Item, Lock, compare, human
 
 _NAMES = {
     "apt": "Debian packages",
+    "apt_source": "Sources of Debian packages",
     "rpm": "RPM packages",
     "image": "Container images",
     "blob": "Parts of container images",
