@@ -199,7 +199,7 @@ _JSON = some.recursive(
 
 
 @given(some.binary(max_size=200) | some.builds(lambda value: json.dumps({"bundles": value}).encode(), _JSON))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_whatever_the_other_depot_says(said: bytes) -> None:
     """Names that are safe to ask for, or one sentence."""
 
