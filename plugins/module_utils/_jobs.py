@@ -41,12 +41,15 @@ class Jobs:
         self.kind = kind
         self.data = data
         self.patience = patience
+        self._may_start = _PERMISSIONS.get(kind, "manage_jobs")
+        self._may_read = _PERMISSIONS.get(kind, "read_jobs").replace("create_", "read_")
 
     def newest(self, max_age: int) -> Optional[JobFields]:
         """The newest job; the server adds data of its own while a job runs, so what was given is compared."""
         now = time.time() * 1000
         path = f"/jobs/type/{quote(self.kind, safe='')}"
-        for job in self.client.pages(path, tried=f"list the jobs of the type {self.kind}"):
+        tried = f"list the jobs of the type {self.kind}"
+        for job in self.client.pages(path, tried=tried, needs=self._may_read):
             found = job.get("data") or {}
             if all(found.get(key) == value for key, value in self.data.items()):
                 return shown(job)
@@ -58,7 +61,7 @@ class Jobs:
         """A new job."""
         tried = f"start a job of the type {self.kind}"
         body = {"type": self.kind, "data": self.data}
-        return shown(self.client.post("/jobs", body, tried=tried, needs=_PERMISSIONS.get(self.kind, "manage_jobs")))
+        return shown(self.client.post("/jobs", body, tried=tried, needs=self._may_start))
 
     def wait(self, job: JobFields) -> JobFields:
         """Wait until it has ended well; without patience, do not wait."""
@@ -70,7 +73,8 @@ class Jobs:
                     f"{job['status']}, progress {job['progress']} %). It goes on; run this again to wait for it."
                 )
             time.sleep(_POLL)
-            job = shown(self.client.get(f"/jobs/{job['id']}", tried=f"read the job {job['id']}"))
+            tried = f"read the job {job['id']}"
+            job = shown(self.client.get(f"/jobs/{job['id']}", tried=tried, needs=self._may_read))
         if job["status"] not in (*RUNNING, *DONE):
             raise MattermostError(_why(job))
         return job

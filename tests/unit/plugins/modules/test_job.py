@@ -128,7 +128,7 @@ def test_does_not_look_back_for_ever(run, fake):
 @pytest.mark.parametrize(
     ("route", "reply", "words"),
     [
-        (LIST, error(403, "api.context.permissions.app_error"), "Cannot list the jobs of the type data_retention"),
+        (LIST, error(403, "api.context.permissions.app_error"), "needs the permission read_data_retention_job"),
         (START, error(403, "api.context.permissions.app_error"), "needs the permission create_data_retention_job"),
         (START, error(400, "model.job.is_valid.type.app_error"), "it needs a licence (Enterprise, "),
         (START, error(400, "api.job.unable_to_create_job.incorrect_job_type"), "does not start jobs of this type"),
