@@ -102,6 +102,17 @@ def test_team_edition_is_warned_about(run, fake):
 def test_no_permission(run, fake):
     result = run(error(403, "api.context.permissions.app_error"), content=licence())
     assert result["status"] == 403
+    for route, args in ((("POST", "/license"), {"content": licence()}), (("DELETE", "/license"), {"state": "absent"})):
+        fake.routes[route] = error(403, "api.context.permissions.app_error")
+        result = run(licensed("licence-two"), **args)
+        assert "The account needs the permission manage_license_information." in result["msg"]
+
+
+def test_server_goes_down_in_the_middle(run, fake, pauses):
+    for route, args in ((("POST", "/license"), {"content": licence()}), (("DELETE", "/license"), {"state": "absent"})):
+        fake.routes[route] = lambda request: None
+        result = run(licensed("licence-two"), **args)
+        assert "the licence: the connection to the socket" in result["msg"] and "See the server's log." in result["msg"]
 
 
 # Sockets of older servers do not tell; their port says yes or no.

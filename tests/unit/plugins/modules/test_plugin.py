@@ -177,6 +177,25 @@ def test_uploads_are_off(run, fake, tmp_path, setting):
     assert "Uploads need PluginSettings.Enable and EnableUploads true" in result["msg"] and not fake.writes
 
 
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (error(403, "api.context.permissions.app_error"), "The account needs the permission sysconsole_write_plugins."),
+        (None, "the connection to the socket"),
+    ],
+    ids=["no permission", "dies in the middle"],
+)
+@pytest.mark.parametrize("verb", ["upload", "enable", "remove"])
+def test_refused(run, fake, tmp_path, reply, words, verb):
+    plugins = Plugins(fake, version="1.0.0")
+    plugins.next = bundle(tmp_path / "1.tgz", "2.0.0")
+    args = {"upload": {"path": plugins.next}, "enable": {"id": "a.b", "enabled": True}}
+    for route in (("POST", "/plugins"), ("POST", "/plugins/a.b/enable"), ("DELETE", "/plugins/a.b")):
+        fake.routes[route] = lambda request: reply
+    message = run(**args.get(verb, {"id": "a.b", "state": "absent"}))["msg"]
+    assert message.startswith(f"Cannot {verb} the plugin a.b: ") and words in message
+
+
 def test_plugins_are_off(run, fake):
     Plugins(fake)
     fake.routes[("GET", "/plugins")] = error(501, "app.plugin.disabled.app_error", "Plugins have been disabled.")

@@ -63,6 +63,11 @@ def test_schema_fails(run, fake, pauses):
     assert "Cannot read the version of the database schema: HTTP 500" in run()["msg"]
 
 
+def test_server_goes_down_in_the_middle(run, fake, pauses):
+    fake.routes[("GET", "/config/client")] = lambda request: None
+    assert "Cannot read the server's version: the connection to the socket" in run()["msg"]
+
+
 def test_new_database(run, fake):
     fake.routes[("GET", "/system/schema/version")] = []
     assert run()["server"]["schema_version"] is None

@@ -178,3 +178,11 @@ def test_refused(run, fake, reply, words):
     result = run(**NEW)
     assert result["status"] == reply.status and words in result["msg"]
     assert "Ann-pass-2026" not in result["text"]
+
+
+def test_server_goes_down_in_the_middle(run, fake, pauses):
+    Accounts(fake)
+    fake.routes[("POST", "/users")] = lambda request: None
+    result = run(**NEW)
+    assert "Cannot create the account" in result["msg"] and "the connection to the socket" in result["msg"]
+    assert "Ann-pass-2026" not in result["text"]
