@@ -84,7 +84,8 @@ def resolved(
     settings: Iterable[Entry], parts: Mapping[str, Any], values: Mapping[str, Any], contested: Iterable[Entry] = ()
 ) -> list[Entry]:
     """The settings that apply, each with its value. What this scenario says goes before what it borrows for contested networks."""
-    known = {**values, **_derived(values)}
+    switches = {f"{part}_enabled": bool(on) for part, on in parts.items()}
+    known = {**values, **switches, **_derived(values)}
     kept = ("key", "path", "accept", "why", "source", "since", "until", "secret")
     own = [
         {**{name: entry[name] for name in kept if name in entry}, "value": _value(entry, known)}

@@ -145,7 +145,8 @@ def test_without_parts_the_server_is_told_what_partners_need_and_nothing_else() 
     }
     assert result["settings"]["TeamSettings"]["RestrictCreationToDomains"] == ""
     assert result["settings"]["PluginSettings"] == {"Plugins": {"com.mattermost.calls": {"iceserversconfigs": "[]"}}}
-    assert "GuestAccountsSettings" not in result["settings"] and "EmailSettings" not in result["settings"]
+    assert "GuestAccountsSettings" not in result["settings"]
+    assert result["settings"]["EmailSettings"] == {"SendPushNotifications": False}  # releases bring it switched on
 
 
 def test_an_old_server_is_told_by_the_old_names() -> None:
