@@ -4,7 +4,7 @@
 
 . tools/env && PYTHONPATH=$FIELDOPS_COLLECTIONS python tests/bench/mirror.py [--runs 3] [--only NAME ...] [--output docs]
 
-Needs the Debian packages aptly, debmirror, reprepro, skopeo and apt-utils, what is absent is left out and said;
+Needs the Debian packages aptly, debmirror, reprepro, skopeo, docker-registry and apt-utils; what is absent is left out and said;
 apt-mirror2 comes from PyPI. All in one run on one machine, against a frozen local upstream with real indexes and 20 ms to first byte.
 """
 
@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import SigningKey, dearmor
 from measure import Cost, measured
+from mirror_images import compare_images, compare_verification, middle, told
 from mirror_tools import TOOLS, Place, Tool
 from mirror_upstream import Frozen, freeze
 
@@ -193,8 +194,18 @@ def main() -> int:
     print("\n".join(["", *ratios(rows)]))
     spread = statistics.median(max(row.wall) / min(row.wall) for row in rows)
     print(f"\nmedian spread of the runs of a case: {spread:.2f}")
+    images = compare_images(work, work / "publisher", options.runs)
+    verified = compare_verification(work, work / "publisher", options.runs)
+    print("\n".join(["", *told(images, verified)]))
     if options.numbers:
-        options.numbers.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+        measured_all = {
+            "mirrors": [asdict(row) for row in rows],
+            "images": {
+                tool: {case: asdict(middle(costs)) for case, costs in cases.items()} for tool, cases in images.items()
+            },
+            "verification": {name: asdict(middle(costs)) for name, costs in verified.items()},
+        }
+        options.numbers.write_text(json.dumps(measured_all, indent=1) + "\n")
     if not options.work:
         shutil.rmtree(work)
     return 0

@@ -11,6 +11,7 @@ from __future__ import annotations
 import email.utils
 import gzip
 import hashlib
+import json
 import lzma
 import os
 import re
@@ -88,6 +89,11 @@ class Frozen:
 
 def freeze(work: Path) -> Frozen:
     """Made once; apt resolves the closure on an empty target and fetches it, so its choice is the one that counts."""
+    made = work / "frozen.json"
+    if made.exists():
+        told = json.loads(made.read_text())
+        archives = tuple(Archive(name, tuple(suites), uri) for name, suites, uri in told["archives"])
+        return Frozen(work / "upstream", archives, tuple(told["names"]), SigningKey.find(str(work / "gnupg")))
     apt = _PrivateApt(work / "apt")
     apt.update()
     names = apt.download(PACKAGES)
@@ -109,6 +115,8 @@ def freeze(work: Path) -> Frozen:
                 _link_pool(base, text, {**debs, rebuilt.name: rebuilt})
     frozen = Frozen(root, tuple(apt.sources), tuple(names), key)
     frozen.serve("v1")
+    archives = [[archive.name, archive.suites, archive.uri] for archive in frozen.archives]
+    made.write_text(json.dumps({"names": names, "archives": archives}))
     return frozen
 
 
