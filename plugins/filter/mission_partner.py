@@ -69,6 +69,7 @@ def _allow_lists(given: dict[str, Any]) -> list[str]:
         return problems
     ours = {
         "this site's client networks": given["client_networks"],
+        "mission_partner_management_sources": given["management_sources"],
         "this site's hosts": [m["address"] for m in given["members"] if is_address(str(m["address"]))],
         "the tunnel's own address": [given["tunnel"]["address"].partition("/")[0]]
         if given["tunnel"]["address"]
@@ -78,6 +79,12 @@ def _allow_lists(given: dict[str, Any]) -> list[str]:
     ours["mission_partner_tunnel_guests"] = [str(guest) for guest in guests]
     every = {f"mission_partner_partner_networks.{name}": values for name, values in lists.items()}
     every.update({name: [v for v in values if not network_problem(v)] for name, values in ours.items()})
+    problems = [
+        f"mission_partner_partner_networks.{name} has {one}, which overlaps its {other}; keep one."
+        for name, values in lists.items()
+        for first, second in combinations(values, 2)
+        for one, other in _overlaps([first], [second])
+    ]
     for (left, left_values), (right, right_values) in combinations(every.items(), 2):
         if left in ours and right in ours:
             continue

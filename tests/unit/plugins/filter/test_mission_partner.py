@@ -142,6 +142,14 @@ def test_good_input_has_no_problem() -> None:
             "which overlaps 10.20.8.0/24 of this site's client networks; an address belongs to one of them.",
         ),
         (
+            {"partner_networks": {"bravo": ["10.9.0.0/16", "10.9.8.7"]}},
+            "mission_partner_partner_networks.bravo has 10.9.0.0/16, which overlaps its 10.9.8.7/32; keep one.",
+        ),
+        (
+            {"management_sources": ["10.99.0.2"]},
+            "bravo has 10.99.0.2/32, which overlaps 10.99.0.2/32 of mission_partner_management_sources",
+        ),
+        (
             {"servers_of": {"mission_partner_tunnel_guests": ["10.99.0.2"]}},
             "mission_partner_partner_networks.bravo has 10.99.0.2/32, which overlaps 10.99.0.2/32 of mission_partner_tunnel_guests",
         ),
