@@ -197,15 +197,23 @@ class Host:
     @property
     def plugins(self) -> List[str]:
         """The plugins that are installed; none, when plugins are switched off altogether."""
+        return [*self._plugins["active"], *self._plugins["inactive"]]
 
-        def make() -> List[str]:
+    @property
+    def running_plugins(self) -> List[str]:
+        """The plugins that run."""
+        return self._plugins["active"]
+
+    @property
+    def _plugins(self) -> Dict[str, List[str]]:
+        def make() -> Dict[str, List[str]]:
             try:
                 found = self.client.get("/plugins", tried="list the plugins")
             except MattermostError as error:
                 if error.error_id == "app.plugin.disabled.app_error":
-                    return []
+                    return {"active": [], "inactive": []}
                 raise
-            return [plugin["id"] for plugin in [*found["active"], *found["inactive"]]]
+            return {group: [plugin["id"] for plugin in found[group]] for group in ("active", "inactive")}
 
-        plugins: List[str] = self.once("plugins", make)
+        plugins: Dict[str, List[str]] = self.once("plugins", make)
         return plugins

@@ -119,6 +119,17 @@ def licence(params: Dict[str, Any], host: Host) -> Finding:
     )
 
 
+def plugins(params: Dict[str, Any], host: Host) -> Finding:
+    """Plugins run: a setting of one that is not installed concerns nobody, so that this alone tells that it is missing."""
+    wanted = [str(name) for name in params["running"]]
+    stopped = [
+        f"{name} is installed and does not run" if name in host.plugins else f"{name} is not installed"
+        for name in wanted
+        if name not in host.running_plugins
+    ]
+    return judge(not stopped, f"running: {', '.join(wanted)}", "; ".join(stopped) or "all run")
+
+
 def _entry(line: str) -> Optional[Tuple[float, str, str]]:
     """Time, level and text of a line of the log; None for what is no line of it."""
     try:
@@ -161,5 +172,6 @@ KINDS: Dict[str, Kind] = {
     "environment": Kind(environment, {"settings": required("list")}),
     "server_version": Kind(server_version, {"min": Option(default="0"), "series": Option("list", ())}),
     "licence": Kind(licence, {"url": Option(default="http://127.0.0.1:8065"), "required": Option("bool", False)}),
+    "plugins": Kind(plugins, {"running": required("list")}),
     "log": Kind(log, {"path": required(), "patterns": required("list"), "hours": Option("int", 24)}),
 }

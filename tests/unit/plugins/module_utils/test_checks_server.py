@@ -166,6 +166,14 @@ def test_licence(fake_url: FakeServer, state: Any, needed: bool, expected: Any) 
     assert (found.verdict, found.found) == expected
 
 
+def test_plugins(host: FakeHost, fake: FakeServer) -> None:
+    fake.routes["GET", "/plugins"] = {"active": [{"id": "a"}, {"id": "b"}], "inactive": [{"id": "c"}]}
+    found = verdict(host, "plugins", running=["a", "b"])
+    assert (found.verdict, found.expected, found.found) == (PASS, "running: a, b", "all run")
+    found = verdict(host, "plugins", running=["a", "c", "d"])
+    assert (found.verdict, found.found) == (FAIL, "c is installed and does not run; d is not installed")
+
+
 def test_the_licence_of_a_server_that_is_down(pauses: Any) -> None:
     assert verdict(FakeHost(), "licence", url="http://127.0.0.1:9").verdict == ERROR
 
