@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple, Typ
 from . import fsutil
 from .errors import BundleError
 from .kinds import GROUPED, IMAGES, PLACED
-from .names import NAME
+from .names import ARCHITECTURE, NAME, PACKAGE_SPEC
 
 FORMAT = 1
 R = TypeVar("R")
@@ -156,8 +156,7 @@ class Lock:
     def chain(self, item: Item) -> Tuple[str, ...]:
         """From what the BOM names down to this item."""
         owners = {(other.group, other.name): other for other in self.items if other.kind in (item.kind, *_OWNERS)}
-        links: List[str] = [item.name]
-        why = item.why
+        links, why = [item.name], item.why
         while why and why not in links:
             links.insert(0, why)
             owner = owners.get((item.group, why))
@@ -198,7 +197,8 @@ class Lock:
         known = {piece.sha256 for piece in self.evidence}
         for repository in self.repositories:
             names = (repository.name, repository.release, repository.architecture)
-            if not all(NAME.fullmatch(name) for name in names) or repository.stanzas not in known:
+            asked = all(isinstance(name, str) and PACKAGE_SPEC.fullmatch(name) for name in repository.packages)
+            if not (all(NAME.fullmatch(name) for name in names) and asked and repository.stanzas in known):
                 raise BundleError(f"{what}: repository {repository.name!r} is not usable.")
         things: List[Union[Item, Evidence]] = [*self.items, *self.evidence]
         for thing in things:
@@ -211,7 +211,8 @@ class Lock:
 
 def _fits(item: Item, groups: Set[Tuple[str, str]]) -> bool:
     if item.kind in GROUPED:
-        return (item.kind, item.group) in groups and GROUPED[item.kind].fullmatch(item.name) is not None
+        named = GROUPED[item.kind].fullmatch(item.name) and ARCHITECTURE.fullmatch(item.architecture or "all")
+        return (item.kind, item.group) in groups and named is not None
     if item.kind in IMAGES:
         told = item.kind == "image" or item.name == f"sha256:{item.sha256}"
         return told and IMAGES[item.kind].fullmatch(item.name) is not None

@@ -14,6 +14,7 @@ NAME_TOLD = "a name of lower-case letters, digits, dots, dashes and underscores"
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 SOURCE_FILE = re.compile(r"[a-z0-9][A-Za-z0-9+.~_-]+")
 RPM_PACKAGE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.~^-]*")
+PACKAGE_SPEC = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.:~^-]*")  # as apt and dnf are asked for one: never an option
 ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9_-]+")
 
 

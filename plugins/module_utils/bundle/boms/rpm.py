@@ -8,10 +8,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from ..names import ARCHITECTURE, NAME, NAME_TOLD, union
+from ..names import ARCHITECTURE, NAME, NAME_TOLD, PACKAGE_SPEC, union
 from ..reader import Reader
 
-_SPEC = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.:~^-]*")
 _SPEC_TOLD = "a package as dnf names it: its name, or name.architecture, or name-version"
 _GLOB = re.compile(r"[A-Za-z0-9_*?\[][A-Za-z0-9_+.:~^*?\[\]!-]*")
 _GLOB_TOLD = "a package or a pattern as dnf's excludepkgs takes it"
@@ -64,7 +63,7 @@ def read(reader: Reader, where: str, row: object) -> Optional[RpmItem]:
         name=reader.text(f"{where}.name", item.get("name"), NAME, NAME_TOLD),
         release=release,
         architecture=architecture,
-        packages=reader.texts(f"{where}.packages", item.get("packages"), _SPEC, _SPEC_TOLD),
+        packages=reader.texts(f"{where}.packages", item.get("packages"), PACKAGE_SPEC, _SPEC_TOLD),
         sources=tuple(source for source in sources if source is not None),
         exclude=reader.texts(f"{where}.exclude", item.get("exclude"), _GLOB, _GLOB_TOLD),
         modules=reader.texts(f"{where}.modules", item.get("modules"), _STREAM, _STREAM_TOLD),

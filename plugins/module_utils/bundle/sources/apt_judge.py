@@ -81,7 +81,7 @@ class Apt:
 
     def install(self, names: Sequence[str]) -> Tuple[Dict[str, str], str]:
         """What apt would install for these names, by version; or else its words why it cannot."""
-        status, said = self.run("--simulate", "install", *names)
+        status, said = self.run("--simulate", "install", "--", *names)
         if status:
             return {}, words(said)
         return {match.group("name"): match.group("version") for match in _INSTALLS.finditer(said)}, ""

@@ -81,7 +81,7 @@ class Dnf:
 
     def try_install(self, names: Sequence[str]) -> str:
         """Why dnf would not install these, all checks of signatures included; nothing when it would."""
-        status, said = self.run("--downloadonly", "install", *names)
+        status, said = self.run("--downloadonly", "install", "--", *names)
         return _words(said) if status else ""
 
 
