@@ -10,6 +10,7 @@ import os
 import ssl
 import time
 from dataclasses import dataclass, field
+from io import RawIOBase
 from typing import Any, Callable, Iterator, Mapping, Optional, Tuple, TypeVar
 
 from . import fsutil
@@ -139,7 +140,7 @@ class Client:
         """Bring a part file to its end. What it already holds is hashed again, not trusted."""
         path = local_path(url)
         if path is not None:
-            with fsutil.open_plain(path) as source, open(part, "wb") as copy:
+            with fsutil.leaving_nothing(part), fsutil.open_plain(path) as source, open(part, "wb") as copy:
                 sha256, length = fsutil.sha256_stream(source, copy.write)
             tell(length)
             return Fetched(sha256, length, {})
@@ -156,7 +157,8 @@ class Client:
         with open(part, "ab" if held else "wb", buffering=0) as sink:
             for piece in _pieces(answer):
                 digest.update(piece)
-                sink.write(piece)
+                with fsutil.leaving_nothing(part):
+                    _write_whole(sink, piece)
                 total += len(piece)
                 tell(total)
                 if size is not None and total > size:
@@ -215,6 +217,13 @@ def _pieces(answer: http.client.HTTPResponse) -> Iterator[bytes]:
         if not piece:
             return
         yield piece
+
+
+def _write_whole(sink: RawIOBase, piece: bytes) -> None:
+    """A disk that is nearly full takes a part, and says so only when it is given the rest."""
+    left = memoryview(piece)
+    while left:
+        left = left[sink.write(left) or 0 :]
 
 
 def _hash_part(part: str) -> Tuple[hashlib._Hash, int]:

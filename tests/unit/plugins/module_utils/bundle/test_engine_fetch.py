@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import http.client
 import ssl
+import subprocess
 from pathlib import Path
 from typing import List
 
@@ -131,6 +132,26 @@ def test_a_server_that_never_ends_is_left(client: Client, url: str, part: Path, 
     web.plan("/file", "endless")
     with pytest.raises(BundleError, match=r"is larger than the 1000 bytes"):
         client.get(url, limit=1000)
+
+
+def test_a_disk_that_takes_a_part_of_the_last_bytes(
+    client: Client, url: str, tmp_path: Path, pauses: List[float]
+) -> None:
+    """The system says so only to who asks how much it took: a hash of what came would pass for that of the file."""
+    place = tmp_path / "small"
+    place.mkdir()
+    options = ["-t", "tmpfs", "-o", f"size={len(DATA) // 4096 * 4096 - 4096}"]
+    if subprocess.run(["mount", *options, "tmpfs", str(place)], check=False, capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        for source in (url, str(tmp_path / "other")):
+            (tmp_path / "other").write_bytes(DATA)
+            with pytest.raises(BundleError, match=r"There is no room for .*x.part: .*Make room, then run again"):
+                client.download(source, str(place / "x.part"), sha256=SHA, size=len(DATA))
+            assert not list(place.iterdir())
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+    assert pauses == []  # a full disk is not what passes by itself
 
 
 def test_nobody_answers(client: Client, part: Path) -> None:
