@@ -20,7 +20,7 @@ from .depot_tree import Held
 from .errors import BundleError
 from .lock import Lock
 from .manifest import Root
-from .medium import check_dates
+from .medium import check_dates, read_lock
 from .names import NAME
 from .openpgp import Keyring
 from .pieces import Part
@@ -110,7 +110,7 @@ class OtherDepot:
                     raise BundleError(
                         f"{directory}/{name} of {self.place} is damaged: the signed root names another content."
                     )
-        return Lock.parse(documents[manifest.LOCK], f"{directory}/{manifest.LOCK} of {self.place}")
+        return read_lock(documents[manifest.LOCK], root, f"{directory}/{manifest.LOCK} of {self.place}")
 
     def fetch(self, wanted: Mapping[str, int], store: Store) -> None:
         """Objects into the store: what a killed run had begun first, from where it stopped, then many in one stream."""

@@ -134,8 +134,19 @@ def open_volume(path: str, keyring: Keyring, *, now: float, allow_expired: bool 
     for name, digest in ((manifest.LOCK, root.lock), (manifest.SBOM, root.sbom), (manifest.CONTENTS, root.contents)):
         if digest:
             documents[name] = _read_document(path, name, digest)
-    lock = Lock.parse(documents[manifest.LOCK], os.path.join(path, manifest.LOCK))
+    lock = read_lock(documents[manifest.LOCK], root, os.path.join(path, manifest.LOCK))
     return Opened(path, root, fsutil.sha256_bytes(root_data), index, lock, tuple(signers), documents)
+
+
+def read_lock(data: bytes, root: Root, where: str) -> Lock:
+    """The lock that a root names, which has to call itself as the root does."""
+    lock = Lock.parse(data, where)
+    if (lock.name, lock.version) != (root.name, root.version):
+        raise BundleError(
+            f"{where} is the lock of {lock.name}, version {lock.version}, but its root is that of {root.name}, version "
+            f"{root.version}. Whoever signed that made a mistake: have the bundle made again."
+        )
+    return lock
 
 
 def check_dates(root: Root, path: str, now: float, allow_expired: bool) -> None:

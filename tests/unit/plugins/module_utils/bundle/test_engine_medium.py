@@ -216,6 +216,15 @@ def test_an_index_that_is_signed_and_nonsense(made: Side, change: Callable[[dict
         look(made)
 
 
+def test_a_root_of_another_name_than_its_lock(made: Side) -> None:
+    """A depot would keep it under one name and look for it under the other, for ever after."""
+    resign_index(made, lambda index: index.update(bundle="other"))
+    resign(made, lambda root: root.update(name="other"))
+    with pytest.raises(BundleError, match=r"is the lock of site, version \d+, but its root is that of other, version"):
+        made.publish()
+    assert not (made.top / "depot/current").exists()
+
+
 def test_two_bundles_at_one_place(made: Side) -> None:
     other = made.top / "out/other/volume-001"
     shutil.copytree(made.volume, other)
