@@ -71,10 +71,12 @@ class Packer:
                     fsutil.exclusive(os.path.join(os.path.dirname(self.path), f".{self.lock.name}.lock"))
                 )
                 self._take_evidence()
-            ledger = Ledger.read(self.store, self.lock.name)
+            before = ledger = Ledger.read(self.store, self.lock.name)
             if self.acknowledge is not None:
-                ledger = ledger.with_acknowledged(self.acknowledge)
-            advanced = not check and self.acknowledge is not None and ledger.write(self.store)
+                ledger = before.with_acknowledged(self.acknowledge)
+            advanced = ledger != before
+            if advanced and not check:
+                ledger.write(self.store)
             base = self._base(ledger)
             fingerprint = self.key.fingerprint if self.key else ""
             first = os.path.join(self.path, "volume-001")

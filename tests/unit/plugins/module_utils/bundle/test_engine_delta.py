@@ -143,6 +143,9 @@ def test_a_signed_list_acknowledges_too(made: Volumes) -> None:
     made.lock(later=60)
     assert made.pack(check=True, ledger=True, acknowledge=given).base == made.inspect().root_sha256
     assert Ledger.read(Store(made.side.store), "site").acknowledged == ""
+    other = made.make(later=60)  # a bundle is there, and so is what it needs: the acknowledgement alone is news
+    told = [made.pack(check=check, acknowledge=given).changed for check in (True, False, True, False)]
+    assert (other.changed, told) == (True, [True, True, False, False])
     assert made.pack(ledger=True, acknowledge=given).base == given.bundles["site"]["root"]
     stranger = HaveList("Depot", 1, given.created, {}, ())
     with pytest.raises(BundleError, match=r"The list of Depot has no bundle site; nothing is acknowledged by it"):
