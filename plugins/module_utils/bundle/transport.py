@@ -64,6 +64,16 @@ def local_path(url: str) -> Optional[str]:
     return path if parts.scheme == "file" and not parts.netloc and path.startswith("/") else None
 
 
+def place_of(base: str, target: str, where: str) -> str:
+    """Where something lies that is named in what came from a URL: nothing that came from elsewhere leads to this machine's files."""
+    found = check_url(urljoin(base, target), where)
+    if local_path(found) is not None and local_path(base) is None:
+        raise BundleError(
+            f"{where}: {told(found)!r} is a file of this machine, to which no server may send; it is not read."
+        )
+    return found
+
+
 def doing_of(method: str) -> str:
     """What a request is for, in a sentence."""
     return "fetch" if method in ("GET", "HEAD") else "push to"

@@ -9,7 +9,6 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Protocol, Sequence, Tuple
-from urllib.parse import urljoin
 
 from .. import fsutil
 from ..boms.charts import ChartItem
@@ -19,7 +18,7 @@ from ..lock import Evidence, Item
 from ..oci import Descriptor, Document, Reference
 from ..openpgp import Keyring
 from ..registry import Registry
-from ..transport import check_url
+from ..transport import place_of
 from ..workspace import Resolved, Workspace
 from .chart_archive import ARCHIVE_LIMIT, Chart, load_yaml, read_chart
 from .chart_images import Named, find_images
@@ -216,8 +215,8 @@ class ChartResolver:
             urls = row.get("urls")
             if not isinstance(urls, list) or not urls or not isinstance(urls[0], str):
                 raise BundleError(f"{index_url} gives no address of {item.filename}.")
-            url = check_url(urljoin(index_url, urls[0]), index_url)
-            listed = str(row.get("digest") or "").replace("sha256:", "", 1)
+            url = place_of(index_url, urls[0], index_url)
+            listed = _word(row.get("digest")).replace("sha256:", "", 1)
             memory[key] = {"index": digest, "url": url, "sha256": listed if fsutil.is_sha256(listed) else ""}
         return memory[key]["url"], memory[key]["sha256"]
 
@@ -252,7 +251,12 @@ def _entry(document: object, item: ChartItem, index_url: str) -> Dict[str, Any]:
     rows = entries.get(item.name) if isinstance(entries, dict) else None
     versions = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     for row in versions:
-        if str(row.get("version")) == item.version:
+        if _word(row.get("version")) == item.version:
             return row
-    there = ", ".join(str(row.get("version")) for row in versions[:5]) or "none"
+    there = ", ".join(filter(None, (_word(row.get("version")) for row in versions[:5]))) or "none"
     raise BundleError(f"{index_url} has no {item.name} {item.version}; of this chart it has {there}.")
+
+
+def _word(value: object) -> str:
+    """A plain value as text. Of others a few lines of YAML can be gigabytes of text, as one anchor stands for many."""
+    return str(value) if isinstance(value, (str, int, float)) else ""

@@ -7,14 +7,13 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
-from urllib.parse import urljoin
 
 from .. import fsutil
 from ..access import origin_of
 from ..boms.collections import GALAXY
 from ..collection_tarball import checked_dependencies
 from ..errors import BundleError
-from ..transport import check_url
+from ..transport import place_of
 from ..workspace import Workspace
 
 _PAGES = 100
@@ -55,7 +54,7 @@ class Galaxy:
                 continue
             path = _table(document.get("available_versions")).get("v3")
             if isinstance(path, str):
-                return urljoin(place, path if path.endswith("/") else f"{path}/")
+                return self._here(place, path if path.endswith("/") else f"{path}/")
         raise BundleError(f"{self.server} is not a Galaxy server with version 3 of its API.")
 
     def versions(self, name: str) -> List[str]:
@@ -86,7 +85,7 @@ class Galaxy:
             release = Release(
                 name=name,
                 version=version,
-                url=check_url(urljoin(url, str(document["download_url"])), what),
+                url=place_of(url, str(document["download_url"]), what),
                 sha256=artifact["sha256"],
                 size=artifact["size"],
                 dependencies=tuple(
@@ -103,7 +102,7 @@ class Galaxy:
 
     def _here(self, url: str, following: str) -> str:
         """A further page is one of the same server."""
-        found = check_url(urljoin(url, following), self.server)
+        found = place_of(url, following, self.server)
         if origin_of(found) != origin_of(url):
             raise BundleError(f"{self.server} sends on to {found!r}, which is not followed.")
         return found

@@ -196,6 +196,18 @@ def test_repositories_that_do_not_hold_what_they_list(
         side.lock()
 
 
+def test_an_index_that_would_be_gigabytes_of_text(side: Side, row: Dict[str, Any], repository: ChartRepository) -> None:
+    nested = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12))
+    bomb = f"a0: &a0 [x]\n{nested}\nentries: {{chat: [{{version: *a11}}, {{version: 1.2.3, digest: *a11, urls: [x.tgz]}}]}}"
+    (repository.root / "index.yaml").write_text(bomb)
+    row["version"] = "9.0.0"
+    with pytest.raises(BundleError, match=r"has no chat 9.0.0; of this chart it has 1.2.3"):
+        side.lock()
+    row["version"] = "1.2.3"
+    with pytest.raises(BundleError, match=r"Cannot fetch .*/x.tgz: the server answered HTTP 404"):
+        side.lock()
+
+
 def test_another_chart_under_the_name(side: Side, row: Dict[str, Any], repository: ChartRepository) -> None:
     row["sha256"] = repository.add(chart("other"))
     repository.entries["chat"].pop(0)

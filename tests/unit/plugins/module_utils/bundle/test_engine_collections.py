@@ -203,6 +203,11 @@ def test_a_choice_that_never_settles(site: Side, galaxy: Galaxy) -> None:
             "sends on to 'https://elsewhere.example.com/', which is not followed.",
         ),
         ("/api/v3/collections/acme/top/versions/1.1.0/", {"version": "1.1.0"}, "is described without 'artifact'."),
+        (
+            "/api/",
+            {"available_versions": {"v3": "//elsewhere.example.com/"}},
+            "elsewhere.example.com/', which is not fol",
+        ),
     ],
 )
 def test_a_server_that_talks_nonsense(site: Side, galaxy: Galaxy, path: str, reply: Any, told: str) -> None:
@@ -216,6 +221,7 @@ def test_a_server_that_talks_nonsense(site: Side, galaxy: Galaxy, path: str, rep
         ("artifact", {"sha256": "0", "size": 1}, "without a usable sha256 and size"),
         ("artifact", {"sha256": "0" * 64, "size": -1}, "without a usable sha256 and size"),
         ("download_url", "https://me:pw@example.com/x", "the URL names a user or password"),
+        ("download_url", "file:///etc/hosts", "'file:///etc/hosts' is a file of this machine, to which no server may"),
         ("artifact", None, "is described without"),
         ("metadata", {"dependencies": {"../x": "*"}}, "its dependency '../x' is not one of a collection."),
         ("metadata", {"dependencies": {"acme.base": 7}}, "its dependency 'acme.base' is not one of a collection."),
