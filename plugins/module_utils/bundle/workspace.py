@@ -17,6 +17,7 @@ from .store import Store
 
 _MEMORY = "upstream.json"
 _INDEX_LIFE = 30 * 86400
+_SMALL = 16 << 20  # what nobody has verified yet is read into memory
 
 
 @dataclass
@@ -100,11 +101,11 @@ class Workspace:
             path = self.fresh.path(sha256)
         return path
 
-    def fetch_small(self, url: str, *, missing_ok: bool = False) -> Optional[bytes]:
+    def fetch_small(self, url: str, *, missing_ok: bool = False, limit: int = _SMALL) -> Optional[bytes]:
         """A small thing that changes: asked for conditionally, and remembered. None when it is not there."""
         known: Mapping[str, Any] = self.memory.get(url, {})
         held = self.read(known.get("sha256", "")) if known else None
-        reply = self.client.get(url, known=known if held is not None else None, missing_ok=missing_ok)
+        reply = self.client.get(url, known=known if held is not None else None, limit=limit, missing_ok=missing_ok)
         if reply.status == 404:
             return None
         if reply.status == 304 and held is not None:

@@ -27,6 +27,7 @@ from .oci import ImagesResolver
 _LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 _PROVENANCE = "application/vnd.cncf.helm.chart.provenance.v1.prov"
 _PROVENANCE_LIMIT = 1 << 20
+_INDEX_LIMIT = 128 << 20  # large repositories list tens of thousands of charts
 
 
 class ContainerResolver(Protocol):
@@ -186,14 +187,14 @@ class ChartResolver:
     def _from_repository(self) -> Found:
         """By the index of a repository, asked for conditionally and read only when it is new."""
         index_url = f"{self.item.repository}/index.yaml"
-        index = self.workspace.fetch_small(index_url) or b""
+        index = self.workspace.fetch_small(index_url, limit=_INDEX_LIMIT) or b""
         url, listed = self._listed(index, index_url)
         wanted = self.item.sha256 or listed
         if self.item.sha256 and listed and self.item.sha256 != listed:
             raise BundleError(
                 f"{index_url} lists {self.item.filename} with sha256 {listed}, and not the one in the BOM."
             )
-        data = self.workspace.read(wanted) if wanted else self.workspace.fetch_small(url)
+        data = self.workspace.read(wanted) if wanted else self.workspace.fetch_small(url, limit=ARCHIVE_LIMIT)
         if data is None:
             data = self.workspace.client.get(url, limit=ARCHIVE_LIMIT).body
             self.workspace.keep(data)

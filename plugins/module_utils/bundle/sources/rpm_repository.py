@@ -20,8 +20,6 @@ from ..unpack import unpack
 from ..workspace import Workspace
 from .rpm_repomd import Metadata, Repomd, read_repomd
 
-_REPOMD_LIMIT = 16 << 20
-
 
 @dataclass(frozen=True)
 class Opened:
@@ -94,18 +92,9 @@ def _hold(
 def _fetch(source: RpmSource, workspace: Workspace, keyring: Keyring, group: str) -> _Verified:
     """A publisher replaces repomd.xml and its signature one after the other; who asks in between asks again."""
     try:
-        return _verify(source, workspace, keyring, group, _fetch_repomd(source, workspace))
+        return _verify(source, workspace, keyring, group, workspace.fetch_small(repomd_url(source)) or b"")
     except BundleError:
-        return _verify(source, workspace, keyring, group, _fetch_repomd(source, workspace))
-
-
-def _fetch_repomd(source: RpmSource, workspace: Workspace) -> bytes:
-    data = workspace.fetch_small(repomd_url(source)) or b""
-    if len(data) > _REPOMD_LIMIT:
-        raise BundleError(
-            f"The metadata of {source.baseurl} is larger than the {_REPOMD_LIMIT} bytes expected at most."
-        )
-    return data
+        return _verify(source, workspace, keyring, group, workspace.fetch_small(repomd_url(source)) or b"")
 
 
 def _verify(source: RpmSource, workspace: Workspace, keyring: Keyring, group: str, data: bytes) -> _Verified:
