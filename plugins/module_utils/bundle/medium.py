@@ -292,6 +292,8 @@ def _together(volumes: List[Opened], required_signers: int) -> Inspection:
     for volume in volumes:
         objects.update({sha256: volume.object_path(sha256) for sha256 in volume.index.objects})
     sizes = {sha256: told[0] for sha256, told in first.lock.objects().items()}
-    there = {volume.index.volume for volume in volumes}
-    missing = [volume.name for volume in root.volumes if volume.name not in there]
-    return Inspection(root, first.lock, volumes, missing, objects, sizes, first.root_sha256, signers, first.documents)
+    missing = sorted({volume.name for volume in root.volumes} - {volume.index.volume for volume in volumes})
+    documents = dict(first.documents)
+    if len(signers) > len(first.signers):  # each lends the others its own, for whoever verifies what is kept
+        documents[manifest.SIGNATURE] = b"\n".join(volume.documents[manifest.SIGNATURE] for volume in volumes)
+    return Inspection(root, first.lock, volumes, missing, objects, sizes, first.root_sha256, signers, documents)

@@ -265,6 +265,19 @@ def test_two_have_to_sign(made: Volumes) -> None:
     assert not side.publish(made.path).changed
 
 
+def test_two_who_signed_one_volume_each(made: Volumes) -> None:
+    """What is kept of it has both signatures: a depot that is fed from this one asks for two as well."""
+    side, signature = made.side, made.path / made.names()[0] / "root.json.asc"
+    both = [side.keys["bundle"].public_key(), side.keys["stranger"].public_key()]
+    side.ring = Keyring(both, what="both keys")
+    root = (signature.parent / "root.json").read_bytes()
+    signature.unlink()
+    signature.write_bytes(side.keys["stranger"].sign(root, clear=False, moment=int(side.now)))
+    side.depot().publish([str(made.path)], side.ring, now=side.now, required_signers=2)
+    kept = (current(made) / "bundles/site/root.json.asc").read_bytes()
+    assert len(side.ring.verify_detached(root, kept, what="it")) == 2
+
+
 @pytest.mark.parametrize(
     ("days", "said"),
     [(-365, r"The clock of this machine says .* Set the clock"), (365, r"expired on .* by this machine's clock")],
