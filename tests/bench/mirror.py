@@ -28,9 +28,10 @@ from typing import Dict, Iterator, List, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import mirror_page
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import SigningKey, dearmor
 from measure import Cost, measured
-from mirror_images import compare_images, compare_verification, middle, told
+from mirror_images import VERIFIED_MB, compare_images, compare_verification, middle, told
 from mirror_tools import TOOLS, Place, Tool
 from mirror_upstream import Frozen, freeze
 
@@ -185,6 +186,7 @@ def main() -> int:
     given.add_argument("--only", nargs="*", default=[], help="tools by the start of their names")
     given.add_argument("--work", type=Path, help="keep the frozen upstream here, for the next run")
     given.add_argument("--numbers", type=Path, help="write what was measured, as JSON")
+    given.add_argument("--output", type=Path, help="the folder of docs whose page gets the numbers and the plot")
     options = given.parse_args()
     work = options.work or Path(tempfile.mkdtemp(prefix="bench-mirror-", dir="/var/tmp"))
     work.mkdir(parents=True, exist_ok=True)
@@ -197,15 +199,18 @@ def main() -> int:
     images = compare_images(work, work / "publisher", options.runs)
     verified = compare_verification(work, work / "publisher", options.runs)
     print("\n".join(["", *told(images, verified)]))
+    numbers = {
+        "runs": options.runs,
+        "mirrors": [asdict(row) for row in rows],
+        "images": {
+            tool: {case: asdict(middle(costs)) for case, costs in cases.items()} for tool, cases in images.items()
+        },
+        "verification": {name: asdict(middle(costs)) for name, costs in verified.items()},
+    }
     if options.numbers:
-        measured_all = {
-            "mirrors": [asdict(row) for row in rows],
-            "images": {
-                tool: {case: asdict(middle(costs)) for case, costs in cases.items()} for tool, cases in images.items()
-            },
-            "verification": {name: asdict(middle(costs)) for name, costs in verified.items()},
-        }
-        options.numbers.write_text(json.dumps(measured_all, indent=1) + "\n")
+        options.numbers.write_text(json.dumps(numbers, indent=1) + "\n")
+    if options.output:
+        mirror_page.put(options.output, numbers, VERIFIED_MB)
     if not options.work:
         shutil.rmtree(work)
     return 0
