@@ -77,6 +77,7 @@ class Depot:
         self.title = title
         self.keep = keep
         self._prune_due = os.path.join(root, ".prune-due")
+        self._mend_due = os.path.join(root, ".mend-due")
         self.store = Store(os.path.join(root, "store"))
         self.generations = Generations(root)
         self.intake = Intake(root, self.store)
@@ -115,7 +116,9 @@ class Depot:
             if not arrived and not held and not found.awaited:
                 raise BundleError(f"The depot {self.root} holds nothing yet, and no media are given.")
             bundles = {**held, **{arrival.name: _taken(arrival, held) for arrival in found.ready}}
+            damaged = self._is_damaged(held, check)
             copied = self.intake.take_in(bundles, arrived, check=check)
+            copied.news = copied.news or damaged
             part = self.intake.take_in_part(found.part, check=check)
             result = self._result(manifest, held, bundles, copied)
             self._finish(result, bundles, found.awaited, now=now, check=check)
@@ -156,6 +159,13 @@ class Depot:
             if not check:
                 carry_out(plan, self.generations, self.store)
             return bool(plan.numbers or plan.objects), plan
+
+    def _is_damaged(self, held: Mapping[str, Held], check: bool) -> bool:
+        """Whether objects of what is published are not whole, by this run or by one that was killed before it mended that."""
+        lacking = bool(self.intake.lacking(held))
+        if lacking and not check:
+            fsutil.write_atomic(self._mend_due, b"")
+        return lacking or os.path.exists(self._mend_due)
 
     def _plan(self, keep: int) -> Plan:
         if keep < 1:
@@ -208,8 +218,14 @@ class Depot:
         if result.changed:
             fsutil.write_atomic(self._prune_due, b"")
             document = self.maker.make(
-                result.generation, bundles, now=now, restores=restores, waiting=result.incomplete
+                result.generation,
+                bundles,
+                now=now,
+                restores=restores,
+                waiting=result.incomplete,
+                anew=os.path.exists(self._mend_due),
             )
+            fsutil.remove(self._mend_due)
             result.bundles, result.contents, result.proofs = document["bundles"], sections(document), document["proofs"]
         else:
             self._show(result.incomplete)

@@ -38,6 +38,7 @@ class Tree:
     previous: Optional[str]  # the generation that is published now
     earlier: Mapping[str, Any] = field(default_factory=dict)  # its manifest
     inputs: Dict[str, str] = field(default_factory=dict)  # what each directory that may be reused was made of
+    anew: bool = False  # the one before has damaged files, so nothing of it is used
 
     def write(self, name: str, data: bytes) -> None:
         fsutil.write_atomic(os.path.join(self.path, name), data)
@@ -67,7 +68,8 @@ class Tree:
         told = json.dumps([made_of, self.title, self.key.fingerprint], sort_keys=True, default=str)
         self.inputs[name] = fsutil.sha256_bytes(told.encode())
         source = os.path.join(self.previous or "", name)
-        if self.earlier.get("inputs", {}).get(name) != self.inputs[name] or not os.path.isdir(source):
+        known = {} if self.anew else self.earlier.get("inputs", {})
+        if known.get(name) != self.inputs[name] or not os.path.isdir(source):
             return False
         fsutil.link_tree(source, os.path.join(self.path, name))
         return True

@@ -42,6 +42,7 @@ class Maker:
         now: float,
         restores: Optional[int],
         waiting: Sequence[Dict[str, Any]],
+        anew: bool = False,
     ) -> Dict[str, Any]:
         """Build beside what is published, prove it, switch to it. Returns its manifest. A failure leaves nothing but objects."""
         if self.key is None:
@@ -59,18 +60,19 @@ class Maker:
         }
         held = [bundle for _name, bundle in sorted(bundles.items())]
         try:
-            self._fill(self._tree(self.key, earlier, held), held, document, waiting)
+            self._fill(self._tree(self.key, earlier, held, anew), held, document, waiting)
         except BaseException:
             shutil.rmtree(self.generations.building, ignore_errors=True)
             raise
         self.generations.switch(number)
         return document
 
-    def _tree(self, key: SigningKey, earlier: Dict[str, Any], bundles: Sequence[Held]) -> Tree:
+    def _tree(self, key: SigningKey, earlier: Dict[str, Any], bundles: Sequence[Held], anew: bool) -> Tree:
         current = self.generations.current()
         moment = max(held.lock.created_at for held in bundles)
         previous = self.generations.path(current) if current else None
-        return Tree(self.generations.building, self.store, key, self.title, moment, previous, earlier)
+        place = self.generations.building
+        return Tree(place, self.store, key, self.title, moment, previous, earlier, anew=anew)
 
     def _fill(
         self, tree: Tree, bundles: Sequence[Held], document: Dict[str, Any], waiting: Sequence[Dict[str, Any]]

@@ -13,6 +13,7 @@ from typing import Any, Dict
 
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.generation import Maker
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import Keyring
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
 
@@ -188,6 +189,29 @@ def test_a_store_that_lost_an_object(made: Side) -> None:
         made.depot().publish([], made.ring, now=made.now)
     result = made.publish()
     assert (result.changed, result.objects_copied, result.generation) == (True, 1, 2)
+
+
+def test_a_published_file_that_was_damaged(made: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store and the generation have it in common: linked once more it would be served for ever after."""
+    made.publish()
+    (package,) = current(made).glob("apt/debian-12/pool/app_*.deb")
+    whole = package.read_bytes()
+    package.chmod(0o644)
+    package.write_bytes(whole[:100])
+    with monkeypatch.context() as patched:
+        patched.setattr(Maker, "make", killed)
+        with pytest.raises(KeyboardInterrupt):
+            made.publish()
+    assert made.depot().publish([], made.ring, now=made.now, check=True).changed
+    result = made.publish()
+    assert (result.changed, result.generation) == (True, 2)
+    (package,) = current(made).glob("apt/debian-12/pool/app_*.deb")
+    assert package.read_bytes() == whole
+    assert not made.publish().changed
+
+
+def killed(*_args: Any, **_more: Any) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_new_key_signs_everything_anew(made: Side) -> None:
