@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Set
 
 from . import fsutil, manifest
 from .contents import Delta, render_changes
-from .documents import Documents
+from .documents import Documents, Standing, volumes_at
 from .errors import BundleError
 from .gather import Gatherer
 from .ledger import Base, Ledger, Sent
@@ -187,18 +187,22 @@ class Build:
         ]
 
     def _is_current(self) -> bool:
-        """For check mode: whether the wanted volumes were made from this very lock and base, and have all their objects."""
-        digest = self.documents.digest(manifest.LOCK)
+        """For check mode: whether the wanted volumes are whole, and were made from this very lock and base by this key."""
+        order, names = self.order, {plan.name for plan in self.plans}
+        if order.key is None or not set(volumes_at(order.path)) <= names:
+            return False
+        standing = Standing(order.path, order.key)
+        expected = (self.documents.digest(manifest.LOCK), self.delta.root, len(self.plans))
         for plan in self.wanted:
-            path = os.path.join(self.order.path, plan.name)
-            try:
-                root = Root.parse(fsutil.read_plain(os.path.join(path, manifest.ROOT)), path)
-            except BundleError:
+            path, index = standing.indexes.get(plan.name, ("", None))
+            if index is None:
                 return False
-            there = all(fsutil.size_of(os.path.join(path, name)) == size for name, size in plan.paths().items())
-            if not there or (root.lock, root.base, len(root.volumes)) != (digest, self.delta.root, len(self.plans)):
+            root = Root.parse(fsutil.read_plain(os.path.join(path, manifest.ROOT)), path)
+            sizes = {**{name: size for name, (_sha256, size) in index.files.items()}, **plan.paths()}
+            there = all(fsutil.size_of(os.path.join(path, name)) == size for name, size in sizes.items())
+            if not there or (root.lock, root.base, len(root.volumes)) != expected:
                 return False
-        return True
+        return fsutil.has_content(order.key_path, order.key.public_key())
 
     def _lay_out(self, fetched: Missing) -> bool:
         order = self.order

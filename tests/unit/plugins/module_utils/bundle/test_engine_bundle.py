@@ -137,17 +137,33 @@ def test_a_spoiled_signature_is_made_again(ready: Side) -> None:
         (ready.volume / "root.json.asc").unlink()
         if junk:
             (ready.volume / "root.json.asc").write_bytes(junk)
+        assert ready.pack(check=True).changed
         assert ready.pack().changed
         assert (ready.volume / "root.json.asc").read_bytes() == signature
 
 
 def test_another_key_signs_anew(ready: Side) -> None:
     first = ready.pack()
+    assert ready.pack(check=True, key=ready.keys["stranger"]).changed
     second = ready.pack(key=ready.keys["stranger"])
     assert second.changed
     assert first.fingerprint != second.fingerprint
     with pytest.raises(BundleError, match=r"No public key"):
         ready.publish()
+
+
+def test_check_mode_sees_what_would_be_mended(ready: Side) -> None:
+    ready.pack()
+    stray, key = ready.volume.parent / "volume-007", Path(ready.output) / "bundle-key.asc"
+    for spoil in (
+        lambda: (ready.volume / "sbom.cdx.json").unlink(),
+        lambda: (ready.volume / "index.json").write_bytes(b"{}"),
+        stray.mkdir,
+        key.unlink,
+    ):
+        assert not ready.pack(check=True).changed
+        spoil()
+        assert [ready.pack(check=check).changed for check in (True, False)] == [True, True]
 
 
 def test_without_a_key_there_is_no_bundle(ready: Side) -> None:
