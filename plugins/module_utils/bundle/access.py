@@ -35,7 +35,7 @@ OPTION: Dict[str, Any] = {
     "required_together": [("username", "password")],
 }
 _PORTS = {"http": 80, "https": 443}
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/:=-]+")
 _USER = re.compile(r"//[^/]*@")
 _PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
@@ -76,7 +76,7 @@ class Access:
             raise BundleError(
                 f"{where}: url has to be the beginning of an https URL, without user, password or query in it."
             )
-        if access.has_login and scheme != "https" and host not in _LOOPBACK:
+        if access.has_login and scheme != "https" and host not in LOOPBACK:
             raise BundleError(f"{where}: {access.url} is not https, and a secret is not sent in the clear.")
         if bool(access.username) != bool(access.password) or (access.token and access.username):
             raise BundleError(f"{where}: give either username and password, or token.")

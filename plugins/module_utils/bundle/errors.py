@@ -5,13 +5,19 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Callable, TypeVar, cast
+from typing import Any, Callable, Sequence, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class BundleError(Exception):
     """A sentence for the operator: which thing, what is wrong with it, what to do."""
+
+
+def few(lines: Sequence[str], count: int = 5) -> str:
+    """The first of many reasons, one on each line: who reads them has to see the end."""
+    more = [f"... and {len(lines) - count} more"] if len(lines) > count else []
+    return "\n".join([*lines[:count], *more])
 
 
 def told_plainly(function: F) -> F:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Dict, List, Tuple
 
 from . import fsutil
-from .errors import BundleError
+from .errors import BundleError, few
 from .fetch import Client
 from .lock import human
 from .progress import Progress
@@ -38,11 +38,9 @@ class Gatherer:
                 elif error is not None:
                     raise error
         if failures:
-            more = f"\n... and {len(failures) - 5} more" if len(failures) > 5 else ""
             raise BundleError(
                 f"{len(failures)} of {len(missing)} objects could not be fetched; the others are kept, run again.\n"
-                + "\n".join(sorted(failures)[:5])
-                + more
+                + few(sorted(failures))
             )
 
     def _fetch_one(self, sha256: str, size: int, url: str, progress: Progress) -> None:

@@ -11,13 +11,11 @@ from typing import Any, Dict, List, Sequence, Tuple
 from urllib.parse import urlsplit
 
 from . import fsutil
-from .access import origin_of
+from .access import LOOPBACK, origin_of
 from .errors import BundleError, told_plainly
 from .fetch import Client
 from .oci import DIGEST, MANIFEST_LIMIT, Descriptor, Document, Reference, make_index, walk
 from .registry import Registry, fallback_tag
-
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -186,7 +184,7 @@ def _checked(url: str) -> str:
         scheme, host, _port = origin_of(url)
     except ValueError:
         scheme = host = ""
-    safe = scheme == "https" or (scheme == "http" and host in _LOOPBACK)
+    safe = scheme == "https" or (scheme == "http" and host in LOOPBACK)
     if not safe or not host or urlsplit(url).path.strip("/") or "@" in url:
         raise BundleError(f"{url!r} is not the https URL of a registry, such as https://registry.example.com.")
     return url.rstrip("/")

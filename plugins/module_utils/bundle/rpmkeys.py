@@ -10,9 +10,9 @@ import re
 import shutil
 import subprocess
 import tempfile
-from typing import Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
+from typing import Dict, Iterator, Mapping, Sequence, Tuple
 
-from .errors import BundleError
+from .errors import BundleError, few
 
 _PUBLIC_KEY = 6  # the packet that every certificate begins with
 _BATCH = 500
@@ -91,9 +91,7 @@ def _check_some(home: str, paths: Mapping[str, str], what: str) -> None:
     reasons = {name: _reason(told.get(path, "")) for name, path in paths.items()}
     wrong = [f"{name} {reason}." for name, reason in reasons.items() if reason]
     if wrong:
-        raise BundleError(
-            f"{what}: of {len(paths)} packages checked, {len(wrong)} must not be used.\n" + "\n".join(_first(wrong, 5))
-        )
+        raise BundleError(f"{what}: of {len(paths)} packages checked, {len(wrong)} must not be used.\n" + few(wrong))
 
 
 def _by_path(output: str) -> Dict[str, str]:
@@ -124,12 +122,6 @@ def _reason(told: str) -> str:
     if verdict == "NOKEY":
         return f"is signed by key {key}, which is none of those given"
     return f"is signed by way of {digest}, which is not believed any more"  # by rpm neither, or by rpm still
-
-
-def _first(lines: List[str], count: int) -> Iterable[str]:
-    yield from lines[:count]
-    if len(lines) > count:
-        yield f"... and {len(lines) - count} more"
 
 
 def _told(done: subprocess.CompletedProcess[str]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Mapping, Tuple
 
 from . import fsutil
 from .boms.policy import Policy
-from .errors import BundleError
+from .errors import BundleError, few
 from .store import Store
 
 _MEMORY = "scans.json"
@@ -68,8 +68,7 @@ class Scanner:
             list(pool.map(look, sorted(names)))
         self._write()
         if failures:
-            more = f"\n... and {len(failures) - 5} more" if len(failures) > 5 else ""
-            raise BundleError("\n".join(sorted(failures)[:5]) + more)
+            raise BundleError(few(sorted(failures)))
 
     def _look(self, sha256: str, name: str) -> str:
         path = self.store.path(sha256)
