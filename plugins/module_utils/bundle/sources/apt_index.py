@@ -128,7 +128,8 @@ class Index:
         try:
             with open(f"{base}.table", "rb") as handle:
                 table = json.loads(handle.read())
-            return cls(f"{base}.packages", table["names"], table["provided"])
+            whole = os.path.getsize(f"{base}.packages") == table["size"]  # it is not, where the power failed on the way
+            return cls(f"{base}.packages", table["names"], table["provided"]) if whole else None
         except (OSError, ValueError, KeyError):
             return None
 
@@ -147,7 +148,8 @@ class Index:
             raise BundleError(f"Cannot decompress the index {compressed}: {error}.") from error
         os.replace(fresh, f"{base}.packages")
         names, provided = _scan(f"{base}.packages")
-        fsutil.write_atomic(f"{base}.table", json.dumps({"names": names, "provided": provided}).encode())
+        table = {"size": os.path.getsize(f"{base}.packages"), "names": names, "provided": provided}
+        fsutil.write_atomic(f"{base}.table", json.dumps(table).encode())
         return cls(f"{base}.packages", names, provided)
 
 

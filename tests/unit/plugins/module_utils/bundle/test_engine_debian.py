@@ -96,6 +96,9 @@ def test_an_index_is_searched_and_kept(tmp_path: Path) -> None:
         assert one.provided["v"] == ["b", "a"]
         assert list(one.stanzas("none")) == []
     assert Index.open(str(tmp_path / "cache"), "b" * 64) is None
+    with open(tmp_path / f"cache/{'a' * 64}.packages", "r+b") as handle:
+        handle.truncate(100)  # as after a power failure
+    assert Index.open(str(tmp_path / "cache"), "a" * 64) is None
 
 
 @pytest.mark.parametrize("text", ["", "\nProvides: x\n", "no stanza at all", "Package: only"])
