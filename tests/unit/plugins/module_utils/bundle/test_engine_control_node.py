@@ -51,10 +51,11 @@ python3 - "$volume" /tmp/first <<'PYTHON'
 import json, pathlib, shutil, sys
 volume, target = map(pathlib.Path, sys.argv[1:])
 for item in json.loads((volume / "lock.json").read_text())["items"]:
-    if item["kind"] in ("wheel", "collection"):
+    source = volume / "objects/sha256" / item["sha256"][:2] / item["sha256"]
+    if item["kind"] in ("wheel", "collection") and source.exists():
         place = target / item["kind"] / pathlib.PurePath(item["destination"]).name
         place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(volume / "objects/sha256" / item["sha256"][:2] / item["sha256"], place)
+        shutil.copyfile(source, place)
 PYTHON
 python3 -m venv /opt/first
 /opt/first/bin/pip install --isolated --no-index --find-links /tmp/first/wheel ansible-core jmespath netaddr cryptography
@@ -156,6 +157,23 @@ def test_the_guide_says_what_is_tested() -> None:
         "--require-hashes",
     )
     assert all(told in guide and told in SCRIPT for told in commands)
+
+
+def test_the_program_of_the_guide_takes_from_each_volume_what_lies_there(tmp_path: Path) -> None:
+    program = (HOME / "docs/control_node.md").read_text().partition("<<'PYTHON'\n")[2].partition("PYTHON\n")[0]
+    items = [
+        {"kind": kind, "sha256": hashlib.sha256(kind.encode()).hexdigest(), "destination": f"set/{kind}.file"}
+        for kind in ("wheel", "collection", "apt")
+    ]
+    for number, item in enumerate(items):
+        place = tmp_path / f"volume-{number}" / "objects/sha256" / item["sha256"][:2]
+        place.mkdir(parents=True)
+        (place / item["sha256"]).write_text(item["kind"])
+        (tmp_path / f"volume-{number}/lock.json").write_text(json.dumps({"items": items}))
+        argv = [sys.executable, "-", str(tmp_path / f"volume-{number}"), str(tmp_path / "first")]
+        subprocess.run(argv, input=program, text=True, check=True)
+    found = {path.relative_to(tmp_path / "first"): path.read_text() for path in (tmp_path / "first").rglob("*.file")}
+    assert found == {Path(f"{kind}/{kind}.file"): kind for kind in ("wheel", "collection")}
 
 
 @WITHOUT
