@@ -264,8 +264,7 @@ class Change:
 def compare(old: Optional[Lock], new: Lock) -> List[Change]:
     """What enters and leaves, item by item."""
     before = {item.key: item for item in old.items} if old else {}
-    after = {item.key: item for item in new.items}
-    return list(_changes(before, after))
+    return list(_changes(before, {item.key: item for item in new.items}))
 
 
 def _changes(before: Dict[Tuple[str, str, str], Item], after: Dict[Tuple[str, str, str], Item]) -> Iterator[Change]:
