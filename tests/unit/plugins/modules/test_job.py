@@ -58,7 +58,7 @@ def test_starts_a_job_and_waits_for_it(run, fake, pauses):
         ([{"status": "warning"}], {}, False),
         ([{"status": "error"}], {}, True),
         ([{"status": "canceled"}, {"status": "success", "age": 100}], {}, True),
-        ([{"data": {"a": "2"}), job(data={"a": "1", "own": "x"}, "age": 20}], {"data": {"a": "1"}}, False),
+        ([{"data": {"a": "2"}}, {"data": {"a": "1", "own": "x"}, "age": 20}], {"data": {"a": "1"}}, False),
         ([{"data": {"a": "2"}}, {"data": None}], {"data": {"a": "1"}}, True),
     ],
     ids=["new", "old", "old, but counts", "none counts", "warning", "failed", "cancelled", "data", "other data"],
