@@ -17,7 +17,6 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-COLLECTION = Path(__file__).resolve().parents[2]
 THERE = "/srv/releases/everything"
 WHEEL = "jmespath==1.0.1"
 REGISTRY = "registry.example.mil:5000"
@@ -37,15 +36,20 @@ def wheel(output: Path) -> str:
 
 
 def collection(output: Path) -> dict[str, str]:
-    """This very collection."""
+    """A small one without dependencies: no Galaxy server takes part."""
+    source = output / "collection"
+    source.mkdir()
+    about = {"namespace": "example", "name": "field_tools", "version": "1.0.0", "authors": ["The rehearsal"]}
+    (source / "galaxy.yml").write_text(json.dumps({**about, "readme": "README.md", "license": ["GPL-3.0-or-later"]}))
+    (source / "README.md").write_text("Tools for the field.\n")
     subprocess.run(
-        ["ansible-galaxy", "collection", "build", "--force", "--output-path", str(output), str(COLLECTION)],
+        ["ansible-galaxy", "collection", "build", "--output-path", str(output), str(source)],
         check=True,
         stdout=subprocess.DEVNULL,
     )
     found = next(output.glob("*.tar.gz"))
     return {
-        "name": "fieldops.mattermost",
+        "name": "example.field_tools",
         "source": f"{THERE}/{found.name}",
         "sha256": sha256(found.read_bytes()),
     }

@@ -76,7 +76,7 @@ def test_the_collection_can_be_installed_by_its_own_tool(tmp_path, hosts):
         check=True,
         capture_output=True,
     )
-    assert (tmp_path / "there/ansible_collections/fieldops/mattermost/MANIFEST.json").is_file()
+    assert (tmp_path / "there/ansible_collections/example/field_tools/MANIFEST.json").is_file()
 
 
 def test_the_depot_proved_its_repositories(hosts):
