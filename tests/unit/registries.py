@@ -78,9 +78,16 @@ class Authority:
         top.mkdir(parents=True, exist_ok=True)
         self.ca, self.key, self.certificate = top / "ca.pem", top / "server.key", top / "server.pem"
         ca_key, request, extension = top / "ca.key", top / "server.csr", top / "server.ext"
-        extension.write_text("subjectAltName = IP:127.0.0.1, DNS:localhost\n")
+        # Python 3.13 wants what RFC 5280 asks for.
+        extension.write_text(
+            "subjectAltName = IP:127.0.0.1, DNS:localhost\nbasicConstraints = critical, CA:FALSE\n"
+            "keyUsage = critical, digitalSignature\nextendedKeyUsage = serverAuth\n"
+            "subjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n"
+        )
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        self._openssl("req", "-x509", *curve, "-subj", "/CN=Test CA", "-days", "30", "-keyout", ca_key, "-out", self.ca)
+        usage = ["-addext", "keyUsage = critical, keyCertSign, cRLSign"]
+        own = ["-subj", "/CN=Test CA", "-days", "30", "-keyout", ca_key, "-out", self.ca]
+        self._openssl("req", "-x509", *curve, *usage, *own)
         self._openssl("req", *curve, "-subj", "/CN=registry", "-keyout", self.key, "-out", request)
         signing = ["-CA", self.ca, "-CAkey", ca_key, "-CAcreateserial", "-days", "30", "-extfile", extension]
         self._openssl("x509", "-req", "-in", request, *signing, "-out", self.certificate)

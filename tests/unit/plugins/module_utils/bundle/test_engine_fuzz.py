@@ -306,7 +306,7 @@ def check_all(parse: Any, data: bytes) -> None:
 
 
 def test_a_document_that_is_nested_too_deeply(tmp_path: Path) -> None:
-    deep = json.dumps(LOCK).replace('{"a": 1}', '{"a": ' * 900 + "1" + "}" * 900)
+    deep = json.dumps(LOCK).replace('{"a": 1}', '{"a": ' * 100_000 + "1" + "}" * 100_000)
     path = tmp_path / "lock.json"
     path.write_text(deep)
     with pytest.raises(BundleError, match=r"nested deeper than any such document is|is not readable JSON"):
