@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from typing import List, Sequence, Set, Tuple
 from urllib.parse import quote
@@ -70,7 +71,16 @@ class Dnf:
             )
         except subprocess.TimeoutExpired as error:
             raise BundleError(f"dnf {words[0]} did not end within {_PATIENCE:g} seconds.") from error
+        finally:
+            self._end_agents()
         return done.returncode, done.stdout.decode("utf-8", "replace")
+
+    def _end_agents(self) -> None:
+        """Checking the signature of metadata leaves a gpg-agent behind for each directory of keys; nobody asks it again."""
+        for folder, _folders, names in os.walk(self.root):
+            if any(name.startswith("pubring.") for name in names) and shutil.which("gpgconf"):
+                # pylint: disable-next=ansible-bad-function
+                subprocess.run(["gpgconf", "--homedir", folder, "--kill", "all"], capture_output=True, check=False)
 
     def find(self) -> Set[str]:
         """All packages that dnf sees in the repository."""
