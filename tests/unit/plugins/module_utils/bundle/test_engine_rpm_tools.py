@@ -196,7 +196,9 @@ def test_the_script_that_runs_in_the_systems_python(
     monkeypatch.setitem(sys.modules, "dnf", None)
     assert rpm_dnf.main() == rpm_dnf.ABSENT
     monkeypatch.delitem(sys.modules, "dnf")
-    pytest.importorskip("dnf", reason="dnf is for another Python than the one that runs the tests")
+    pytest.importorskip(
+        "dnf", reason="dnf is for another Python than the one that runs the tests", exc_type=ImportError
+    )
     yum.add("app", "1.0", "Requires: lib, /usr/share/lib/about, (extra if lib)")
     yum.add("lib")
     yum.add("extra")
