@@ -8,6 +8,7 @@ import base64
 import functools
 import hashlib
 import http.server
+import os
 import threading
 import zipfile
 from pathlib import Path
@@ -62,6 +63,7 @@ class Index:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.moment = 1_700_000_000
         self.files: Dict[str, List[Tuple[str, str]]] = {}
 
     def add(
@@ -91,8 +93,12 @@ class Index:
     def publish(self) -> None:
         for project, files in self.files.items():
             page = self.root / "simple" / project / "index.html"
-            page.parent.mkdir(parents=True, exist_ok=True)
-            page.write_text("<!doctype html><html>" + "".join(f"{link}<br>" for link, _name in files) + "</html>")
+            text = "<!doctype html><html>" + "".join(f"{link}<br>" for link, _name in files) + "</html>"
+            if not page.exists() or page.read_text() != text:
+                page.parent.mkdir(parents=True, exist_ok=True)
+                page.write_text(text)
+                self.moment += 60  # Last-Modified only tells seconds, and a test is quicker than one
+                os.utime(page, (self.moment, self.moment))
 
 
 def _beside(path: Path) -> str:
