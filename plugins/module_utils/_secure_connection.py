@@ -178,8 +178,8 @@ class SecureConnection:
             return
         raise MattermostError(
             f"The invitation to the secure connection {self.name} was accepted by {self.row['site_url']}, not by "
-            f"{self.params['site_url']}. {self._undo(self.row)} Correct the address if that is the right server. If not, find out how it came by the invitation and its password, "
-            "and take another password for the next one."
+            f"{self.params['site_url']}. {self._undo(self.row)} Correct the address if that is the right server. If not, find out how "
+            "it came by the invitation and its password, and take another password for the next one."
         )
 
     def _invite(self, body: Fields) -> Fields:
