@@ -32,7 +32,7 @@ def wheel(output: Path) -> str:
         [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(output), WHEEL], check=True
     )
     found = next(output.glob("*.whl"))
-    return f"{WHEEL.split('=')[0]} @ file://{THERE}/{found.name} --hash=sha256:{sha256(found.read_bytes())}"
+    return f"{WHEEL.split('=', maxsplit=1)[0]} @ file://{THERE}/{found.name} --hash=sha256:{sha256(found.read_bytes())}"
 
 
 def collection(output: Path) -> dict[str, str]:

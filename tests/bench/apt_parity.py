@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
 """Does the engine's closure name what apt would install? Asked for random packages of this machine's own Debian sources.

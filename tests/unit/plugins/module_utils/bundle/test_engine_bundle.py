@@ -156,7 +156,7 @@ def test_check_mode_sees_what_would_be_mended(ready: Side) -> None:
     ready.pack()
     stray, key = ready.volume.parent / "volume-007", Path(ready.output) / "bundle-key.asc"
     for spoil in (
-        lambda: (ready.volume / "sbom.cdx.json").unlink(),
+        (ready.volume / "sbom.cdx.json").unlink,
         lambda: (ready.volume / "index.json").write_bytes(b"{}"),
         stray.mkdir,
         key.unlink,
