@@ -103,7 +103,7 @@ def main() -> None:
                 "release": "bookworm",
                 "architecture": "amd64",
                 "sources": "host",
-                "packages": ["docker-registry", "skopeo", "dnf", "python3-venv"],
+                "packages": ["docker-registry", "skopeo", "dnf", "rpm", "python3-venv"],
             }
         ],
         "rpm": [

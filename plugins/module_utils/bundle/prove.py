@@ -64,15 +64,16 @@ def prove(tree: Tree, bundles: Sequence[Held], *, mode: str) -> List[Dict[str, A
 
 
 def _prove(subject: Subject, mode: str, made_of: str) -> Proof:
-    place, (program, judge) = subject.place, _JUDGES[subject.kind]
+    place, (programs, judge) = subject.place, _JUDGES[subject.kind]
     if mode == "never":
         return Proof(place, False, "proving is switched off")
-    if not shutil.which(program):
+    absent = next((program for program in programs if not shutil.which(program)), None)
+    if absent is not None:
         if mode == "always":
             raise BundleError(
-                f"{place} cannot be proven: {program} is not on this host. Install it, or prove what can be proven (auto)."
+                f"{place} cannot be proven: {absent} is not on this host. Install it, or prove what can be proven (auto)."
             )
-        return Proof(place, False, f"{program} is not on this host")
+        return Proof(place, False, f"{absent} is not on this host")
     try:
         with tempfile.TemporaryDirectory(prefix="fieldops-prove-") as root:
             return Proof(place, True, judge(subject, root), made_of)
@@ -124,9 +125,9 @@ def _prove_rpm(subject: Subject, root: str) -> str:
 
 
 # What judges each kind of repository: the program that has to be here, and what is asked of it.
-_JUDGES: Dict[str, Tuple[str, Callable[[Subject, str], str]]] = {
-    "apt": ("apt-get", _prove_apt),
-    "rpm": ("dnf", _prove_rpm),
+_JUDGES: Dict[str, Tuple[Tuple[str, ...], Callable[[Subject, str], str]]] = {
+    "apt": (("apt-get",), _prove_apt),
+    "rpm": (("dnf", "rpmkeys"), _prove_rpm),  # Debian's dnf comes without what checks packages
 }
 
 
