@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
 import time
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from . import programs
 from .lock import Lock, moment_of, stamp
 from .openpgp import Keyring
 
@@ -38,10 +38,7 @@ def expiries(keyring: Keyring) -> Dict[str, int]:
                 "--show-keys",
                 path,
             ]
-            # The engine imports nothing of Ansible, hence no run_command.
-            # pylint: disable-next=ansible-bad-function
-            done = subprocess.run(argv, capture_output=True, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"})
-            found.update(_read(done.stdout.decode("utf-8", "replace")))
+            found.update(_read(programs.run(argv).stdout))
     return {fingerprint: moment for fingerprint, moment in found.items() if moment < _NEVER}
 
 

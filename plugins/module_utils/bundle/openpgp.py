@@ -9,13 +9,12 @@ import binascii
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
 from typing import List, Optional, Sequence, Set, Tuple, Union
 
-from . import fsutil
+from . import fsutil, programs
 from .errors import BundleError, told_plainly
 
 _ARMOR = re.compile(
@@ -104,10 +103,10 @@ class Keyring:
     def _run_verifier(self, rings: List[str], signature: str, signed: str, what: str) -> List[str]:
         keyrings = [part for ring in rings for part in ("--keyring", ring)]
         if shutil.which("gpgv"):
-            done = _run(["gpgv", "--status-fd", "1", *keyrings, signature, signed])
+            done = programs.run(["gpgv", "--status-fd", "1", *keyrings, signature, signed])
             good, why = _read_status(done.stdout), done.stderr
         elif shutil.which("sqv"):
-            done = _run(["sqv", *keyrings, "--", signature, signed])
+            done = programs.run(["sqv", *keyrings, "--", signature, signed])
             good = done.stdout.split() if done.returncode == 0 else []
             why = done.stderr
         else:
@@ -123,16 +122,6 @@ def _put(directory: str, name: str, data: bytes) -> str:
     with open(path, "wb") as handle:
         handle.write(data)
     return path
-
-
-def _run(argv: List[str], *, data: Optional[bytes] = None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
-    # The engine imports nothing of Ansible, hence no run_command.
-    # pylint: disable-next=ansible-bad-function
-    done = subprocess.run(argv, input=data, capture_output=True, check=False, env=environment)
-    return subprocess.CompletedProcess(
-        argv, done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
-    )
 
 
 def _read_status(status: str) -> List[str]:
@@ -167,7 +156,7 @@ class SigningKey:
         if not os.path.isdir(home):
             return []
         argv = ["gpg", "--homedir", home, "--batch", "--with-colons", "--list-secret-keys"]
-        return _read_keys(_run([*argv, *([wanted] if wanted else [])]).stdout, home)
+        return _read_keys(programs.run([*argv, *([wanted] if wanted else [])]).stdout, home)
 
     @classmethod
     def find(cls, home: str, wanted: str = "") -> SigningKey:
@@ -199,7 +188,7 @@ class SigningKey:
         fsutil.make_directory(home)
         os.chmod(home, 0o700)
         argv = ["gpg", "--homedir", home, "--batch", "--passphrase", "", "--pinentry-mode", "loopback"]
-        done = _run([*argv, "--quick-generate-key", user_id, "ed25519", "sign", "never"])
+        done = programs.run([*argv, "--quick-generate-key", user_id, "ed25519", "sign", "never"])
         if done.returncode:
             raise BundleError(f"Cannot create a signing key in {home}: {done.stderr.strip()}")
         return cls.find(home, f"={user_id}")
@@ -207,14 +196,14 @@ class SigningKey:
     def public_key(self) -> bytes:
         """The armoured public key, minimal, so that it is the same bytes each time."""
         argv = ["gpg", "--homedir", self.home, "--batch", "--armor", "--no-emit-version", "--export-options"]
-        return _run([*argv, "export-minimal", "--export", self.fingerprint]).stdout.encode()
+        return programs.run([*argv, "export-minimal", "--export", self.fingerprint]).stdout.encode()
 
     def sign(self, data: bytes, *, clear: bool, moment: int) -> bytes:
         """A signature dated at the given moment, not now: the same data and key give the same bytes again."""
         stamp = _gpg_time(max(moment, self.created))
         argv = ["gpg", "--homedir", self.home, "--batch", "--no-tty", "--armor", "--no-emit-version", "--no-comments"]
         argv += ["--digest-algo", "SHA512", "--faked-system-time", f"{stamp}!", "--local-user", self.fingerprint]
-        done = _run([*argv, "--clear-sign" if clear else "--detach-sign"], data=data)
+        done = programs.run([*argv, "--clear-sign" if clear else "--detach-sign"], data=data)
         if done.returncode or not done.stdout:
             raise BundleError(f"Cannot sign with key {self.fingerprint} of {self.home}: {done.stderr.strip()}")
         return done.stdout.encode()

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from typing import Dict, Iterator, Mapping, Sequence, Tuple
 
+from . import programs
 from .errors import BundleError, few
 
 _PUBLIC_KEY = 6  # the packet that every certificate begins with
@@ -133,9 +134,4 @@ def _run(home: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Nothing of this machine's own rpm counts: neither its keys nor its macros."""
     argv = ["rpmkeys", "--dbpath", os.path.join(home, "db"), "--define", "_pkgverify_level all", *arguments]
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": home, "LC_ALL": "C"}
-    # The engine imports nothing of Ansible, hence no run_command.
-    # pylint: disable-next=ansible-bad-function
-    done = subprocess.run(argv, capture_output=True, check=False, env=environment)
-    return subprocess.CompletedProcess(
-        argv, done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
-    )
+    return programs.run(argv, env=environment)

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List, Mapping, Tuple
 
-from . import fsutil
+from . import fsutil, programs
 from .boms.policy import Policy
 from .errors import BundleError, few
 from .store import Store
@@ -74,21 +73,11 @@ class Scanner:
         path = self.store.path(sha256)
         argv = [part.replace("{path}", path).replace("{name}", name) for part in self.rules.scan]
         try:
-            # The engine imports nothing of Ansible, hence no run_command.
-            # pylint: disable-next=ansible-bad-function
-            done = subprocess.run(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=_PATIENCE,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise BundleError(f"The scan of {name} by {argv[0]} did not end within {_PATIENCE:g} seconds.") from error
+            late = f"The scan of {name} by {argv[0]} did not end"
+            done = programs.run(argv, env=os.environ, together=True, patience=_PATIENCE, late=late)
         except OSError as error:
             raise BundleError(f"The scan of {name} cannot be run: {argv[0]}: {error.strerror}.") from error
-        said = " ".join(done.stdout.decode("utf-8", "replace").replace(path, name).split())[:300]
+        said = " ".join(done.stdout.replace(path, name).split())[:300]
         if done.returncode not in (_CLEAN, _FOUND):
             raise BundleError(
                 f"The scan of {name} by {argv[0]} ended with status {done.returncode}, which is neither 0 (clean) nor 1 "

@@ -7,10 +7,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from typing import Dict, List, Sequence, Tuple
 
-from .. import fsutil
+from .. import fsutil, programs
 from ..errors import BundleError
 
 _DIRECTORIES = ("etc/sources.list.d", "etc/preferences.d", "parts", "trusted", "lists/partial", "archives/partial")
@@ -58,21 +57,9 @@ class Apt:
         """Exit status, and what apt said."""
         environment = {"PATH": PATH, "APT_CONFIG": self.config, "LC_ALL": "C.UTF-8"}
         argv = ["apt-get", *arguments]
-        try:
-            # The engine imports nothing of Ansible, hence no run_command.
-            # pylint: disable-next=ansible-bad-function
-            done = subprocess.run(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                timeout=_PATIENCE,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise BundleError(f"apt-get {arguments[0]} did not end within {_PATIENCE:g} seconds.") from error
-        return done.returncode, done.stdout.decode("utf-8", "replace")
+        late = f"apt-get {arguments[0]} did not end"
+        done = programs.run(argv, env=environment, together=True, patience=_PATIENCE, late=late)
+        return done.returncode, done.stdout
 
     def update(self) -> None:
         status, said = self.run("update", "--error-on=any")

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from typing import List, Sequence, Set, Tuple
 from urllib.parse import quote
 
-from .. import fsutil
+from .. import fsutil, programs
 from ..errors import BundleError
 from ..lock import Item
 
@@ -57,30 +56,19 @@ class Dnf:
         """Exit status, and what dnf said."""
         argv = ["dnf", "--config", f"{self.root}/dnf.conf", "--installroot", f"{self.root}/target", "--assumeyes"]
         environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/", "LC_ALL": "C.UTF-8"}
+        late = f"dnf {words[0]} did not end"
         try:
-            # The engine imports nothing of Ansible, hence no run_command.
-            # pylint: disable-next=ansible-bad-function
-            done = subprocess.run(
-                [*argv, "--noplugins", *self.about, *words],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                timeout=_PATIENCE,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise BundleError(f"dnf {words[0]} did not end within {_PATIENCE:g} seconds.") from error
+            whole = [*argv, "--noplugins", *self.about, *words]
+            done = programs.run(whole, env=environment, together=True, patience=_PATIENCE, late=late)
         finally:
             self._end_agents()
-        return done.returncode, done.stdout.decode("utf-8", "replace")
+        return done.returncode, done.stdout
 
     def _end_agents(self) -> None:
         """Checking the signature of metadata leaves a gpg-agent behind for each directory of keys; nobody asks it again."""
         for folder, _folders, names in os.walk(self.root):
             if any(name.startswith("pubring.") for name in names) and shutil.which("gpgconf"):
-                # pylint: disable-next=ansible-bad-function
-                subprocess.run(["gpgconf", "--homedir", folder, "--kill", "all"], capture_output=True, check=False)
+                programs.run(["gpgconf", "--homedir", folder, "--kill", "all"])
 
     def find(self) -> Set[str]:
         """All packages that dnf sees in the repository."""

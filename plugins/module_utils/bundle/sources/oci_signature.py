@@ -9,11 +9,10 @@ import binascii
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from typing import Callable
 
-from .. import fsutil
+from .. import fsutil, programs
 from ..errors import BundleError
 from ..oci import Descriptor, Document
 
@@ -45,10 +44,8 @@ class PublicKey:
                 with open(path, "wb") as handle:
                     handle.write(data)
             argv = ["openssl", "dgst", "-sha256", "-verify", paths[0], "-signature", paths[1], paths[2]]
-            # The engine imports nothing of Ansible, hence no run_command.
-            # pylint: disable-next=ansible-bad-function
-            done = subprocess.run(argv, capture_output=True, check=False)
-        return done.returncode == 0 and done.stdout.strip() == b"Verified OK"
+            done = programs.run(argv)
+        return done.returncode == 0 and done.stdout.strip() == "Verified OK"
 
 
 def verify(document: Document, read: Callable[[Descriptor], bytes], key: PublicKey, digest: str, what: str) -> str:

@@ -8,12 +8,11 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 from urllib.parse import urlsplit
 
-from .. import fsutil
+from .. import fsutil, programs
 from ..access import Access
 from ..boms.wheels import WheelsItem
 from ..errors import BundleError
@@ -161,23 +160,13 @@ class Pip:
     def _run(self, argv: Sequence[str]) -> None:
         environment = self._environment()
         for python in _interpreters():
-            # The engine imports nothing of Ansible, hence no run_command.
-            try:
-                # pylint: disable-next=ansible-bad-function
-                done = subprocess.run(
-                    [python, "-I", "-c", _RUNNER, *argv],
-                    capture_output=True,
-                    check=False,
-                    env=environment,
-                    cwd=self.scratch,
-                    timeout=_PATIENCE,
-                )
-            except subprocess.TimeoutExpired as error:
-                raise BundleError(f"{self.what}: pip did not come to an end within {_PATIENCE} seconds.") from error
+            late = f"{self.what}: pip did not come to an end"
+            whole = [python, "-I", "-c", _RUNNER, *argv]
+            done = programs.run(whole, env=environment, cwd=self.scratch, patience=_PATIENCE, late=late)
             if done.returncode == 0:
                 return
             if done.returncode != _NO_PIP:
-                raise BundleError(f"{self.what}: {explain(done.stderr.decode('utf-8', 'replace'), self.item)}")
+                raise BundleError(f"{self.what}: {explain(done.stderr, self.item)}")
         raise BundleError(f"{self.what}: pip is needed to resolve it; install python3-pip on this machine.")
 
 

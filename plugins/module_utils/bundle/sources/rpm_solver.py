@@ -11,13 +11,12 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
-from .. import fsutil, yumrepo
+from .. import fsutil, programs, yumrepo
 from ..boms.rpm import RpmItem
 from ..errors import BundleError
 from . import rpm_dnf
@@ -82,23 +81,12 @@ def _directory(path: str) -> Iterator[str]:
 def _ask(python: str, question: Mapping[str, Any]) -> List[Dict[str, Any]]:
     script = f"{inspect.getsource(rpm_dnf).replace(_NOT_OLD, '')}\nsys.exit(main())\n"
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": question["directory"], "LC_ALL": "C.UTF-8"}
-    try:
-        # The engine imports nothing of Ansible, hence no run_command.
-        # pylint: disable-next=ansible-bad-function
-        done = subprocess.run(
-            [python, "-I", "-c", script],
-            input=json.dumps(question).encode(),
-            capture_output=True,
-            check=False,
-            env=environment,
-            timeout=_PATIENCE,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise BundleError(f"dnf did not find an answer within {_PATIENCE:g} seconds.") from error
+    data, late = json.dumps(question).encode(), "dnf did not find an answer"
+    done = programs.run([python, "-I", "-c", script], data=data, env=environment, patience=_PATIENCE, late=late)
     if done.returncode == 0:
         rows: List[Dict[str, Any]] = json.loads(done.stdout)
         return rows
-    lines = [line.strip(" .") for line in done.stderr.decode("utf-8", "replace").splitlines()]
+    lines = [line.strip(" .") for line in done.stderr.splitlines()]
     told = [line for line in lines if line not in _NOISE]
     if done.returncode == rpm_dnf.CANNOT:
         raise BundleError(f"dnf cannot resolve it: {' '.join(told)}.")
@@ -109,8 +97,7 @@ def _ask(python: str, question: Mapping[str, Any]) -> List[Dict[str, Any]]:
 def find_python() -> str:
     """The first Python that has dnf; it belongs to the system, and mostly is not the one Ansible runs in."""
     for python in dict.fromkeys(_PYTHONS):
-        # pylint: disable-next=ansible-bad-function
-        if os.access(python, os.X_OK) and not subprocess.call([python, "-I", "-c", _PROBE], stderr=subprocess.DEVNULL):
+        if os.access(python, os.X_OK) and not programs.run([python, "-I", "-c", _PROBE]).returncode:
             return python
     raise BundleError(
         "there is no solver on this machine, and a closure is not guessed: install dnf with its Python interface "
