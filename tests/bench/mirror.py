@@ -14,12 +14,10 @@ import argparse
 import json
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -34,6 +32,7 @@ from measure import Cost, measured
 from mirror_images import VERIFIED_MB, compare_images, compare_verification, middle, told
 from mirror_tools import TOOLS, Place, Tool
 from mirror_upstream import Frozen, freeze
+from serving import free_port, serving
 
 DELAY_MS = 20
 PROGRAMS = {
@@ -58,23 +57,11 @@ class Row:
 @contextmanager
 def served(root: Path) -> Iterator[str]:
     """The upstream behind a web server of its own, so that its work is not counted."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    argv = [sys.executable, str(Path(__file__).parent / "mirror_web.py"), str(root), str(port), str(DELAY_MS)]
-    process = subprocess.Popen(argv)
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
-    try:
-        for _attempt in range(50):
-            try:
-                urllib.request.urlopen(f"{url}/__reset", timeout=5).read()
-                break
-            except OSError:
-                time.sleep(0.1)
+    argv = [sys.executable, str(Path(__file__).parent / "mirror_web.py"), str(root), str(port), str(DELAY_MS)]
+    with serving(argv, f"{url}/__reset"):
         yield url
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def counted(url: str, cost: Cost) -> Cost:

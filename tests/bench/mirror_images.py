@@ -10,16 +10,14 @@ import json
 import os
 import random
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
 from measure import Cost, measured
+from serving import free_port, serving
 
 HERE = Path(__file__).resolve().parent
 MB = 1 << 20
@@ -68,9 +66,7 @@ def build_images(work: Path) -> Path:
 @contextmanager
 def registry(work: Path) -> Iterator[str]:
     """Debian's docker-registry on loopback, with the images in it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     config = {
         "version": 0.1,
         "log": {"level": "error", "accesslog": {"disabled": True}},
@@ -78,18 +74,8 @@ def registry(work: Path) -> Iterator[str]:
         "http": {"addr": address},
     }
     (work / "registry.yml").write_text(json.dumps(config))
-    process = subprocess.Popen(["docker-registry", "serve", str(work / "registry.yml")])
-    try:
-        for _attempt in range(100):
-            try:
-                urllib.request.urlopen(f"http://{address}/v2/", timeout=5).read()
-                break
-            except OSError:
-                time.sleep(0.1)
+    with serving(["docker-registry", "serve", str(work / "registry.yml")], f"http://{address}/v2/"):
         yield address
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def compare_images(work: Path, home: Path, runs: int) -> Dict[str, Dict[str, List[Cost]]]:
