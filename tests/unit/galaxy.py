@@ -10,9 +10,10 @@ import http.server
 import io
 import json
 import tarfile
-import threading
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from urllib.parse import parse_qs, urlsplit
+
+from ansible_collections.fieldops.mattermost.tests.unit.loopback import Loopback
 
 
 def collection(
@@ -85,7 +86,7 @@ def pack(members: Mapping[str, bytes], folders: Sequence[str] = ()) -> bytes:
     return gzip.compress(plain.getvalue(), mtime=0)
 
 
-class Galaxy:
+class Galaxy(Loopback):
     """Collections by name and version. Every hundred are a page, of which the next is told by a relative link."""
 
     page = 2
@@ -96,28 +97,7 @@ class Galaxy:
         self.signatures: Dict[Tuple[str, str], List[str]] = {}
         self.replies: Dict[str, Any] = {}  # by path: what to say instead
         self.requests: List[Tuple[str, Dict[str, str]]] = []
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-            def do_GET(self) -> None:
-                outer.answer(self)
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        self.listen()
 
     def add(self, name: str, version: str, dependencies: Optional[Mapping[str, str]] = None) -> bytes:
         data = collection(name, version, dependencies)

@@ -9,13 +9,14 @@ import functools
 import hashlib
 import http.server
 import os
-import threading
 import zipfile
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
 
+from ansible_collections.fieldops.mattermost.tests.unit.loopback import Loopback
 
-class Static:
+
+class Static(Loopback):
     """Serves a directory as any web server would: index.html for a directory, Last-Modified, no query."""
 
     def __init__(self, root: Path) -> None:
@@ -44,18 +45,7 @@ class Static:
                 if keyword != "Content-Length" or self.path not in outer.without_length:
                     super().send_header(keyword, value)
 
-        handler = functools.partial(Handler, directory=str(root))
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        self.listen(functools.partial(Handler, directory=str(root)))
 
 
 class Index:

@@ -5,20 +5,19 @@
 from __future__ import annotations
 
 import base64
-import http.server
 import json
-import threading
 import time
 from typing import Any, Dict, List, Optional, Tuple
 from urllib.parse import parse_qs, urlsplit
 
+from ansible_collections.fieldops.mattermost.tests.unit.loopback import Loopback
 from ansible_collections.fieldops.mattermost.tests.unit.registries import Image, digest_of
 
 USER, PASSWORD = "reader", "pass of the reader"
 Answer = Tuple[int, Dict[str, str], bytes]
 
 
-class TokenRegistry:
+class TokenRegistry(Loopback):
     """On http, on this machine. The same server answers as localhost too, and is another server then."""
 
     def __init__(self, *, anonymous: bool = False) -> None:
@@ -33,30 +32,7 @@ class TokenRegistry:
         self.storage = ""  # where blobs are, if elsewhere
         self.digest_header = True
         self.given = 0
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-            def do_GET(self) -> None:
-                outer._answer(self)
-
-            do_HEAD = do_GET
-
-        class Server(http.server.ThreadingHTTPServer):
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                """Clients hang up on purpose."""
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        self.listen()
 
     @property
     def host(self) -> str:
@@ -90,7 +66,7 @@ class TokenRegistry:
     def asked(self, method: str) -> List[str]:
         return [path for verb, path, _authorization in self.requests if verb == method]
 
-    def _answer(self, handler: Any) -> None:
+    def answer(self, handler: Any) -> None:
         path = urlsplit(handler.path).path
         authorization = handler.headers.get("Authorization", "")
         self.requests.append((handler.command, handler.path, authorization))

@@ -9,7 +9,6 @@ import gzip
 import hashlib
 import http.server
 import lzma
-import threading
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -22,6 +21,7 @@ from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.pack import Packer, PackResult
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.resolve import LockResult, make_lock
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources.apt_host import Host
+from ansible_collections.fieldops.mattermost.tests.unit.loopback import Loopback
 
 NOW = float(int(time.time()))
 SUITE = "bookworm"
@@ -135,7 +135,7 @@ class Upstream:
             (base / "InRelease").write_bytes(self.key.sign(release, clear=True, moment=now))
 
 
-class WebServer:
+class WebServer(Loopback):
     """Serves a directory with ranges and validators. Faults are planned by path, one for each request to come."""
 
     def __init__(self, root: Path) -> None:
@@ -143,35 +143,7 @@ class WebServer:
         self.requests: List[Tuple[str, str, Dict[str, str]]] = []
         self.faults: Dict[str, List[Any]] = {}
         self.validators = True
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-            def do_GET(self) -> None:
-                outer.answer(self)
-
-            do_HEAD = do_GET
-
-        class Server(http.server.ThreadingHTTPServer):
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                """A client that was killed, or hung up on purpose, is part of the story."""
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
-        self.thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        self.listen()
 
     def paths(self) -> List[str]:
         return [path for _method, path, _headers in self.requests]
