@@ -175,8 +175,9 @@ from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.bundle.changes import compare
 from ..module_utils.bundle.errors import BundleError
-from ..module_utils.bundle.lock import Lock, compare, moment_of
+from ..module_utils.bundle.lock import Lock, moment_of
 from ..module_utils.bundle.manifest import SBOM, describe
 from ..module_utils.bundle.medium import Inspection, inspect
 from ..module_utils.bundle.openpgp import Keyring

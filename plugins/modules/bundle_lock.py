@@ -188,9 +188,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.bundle import access, key_expiry
 from ..module_utils.bundle.bom import Bom
+from ..module_utils.bundle.changes import summary
 from ..module_utils.bundle.errors import BundleError
 from ..module_utils.bundle.fetch import Client
-from ..module_utils.bundle.lock import summary
 from ..module_utils.bundle.resolve import make_lock
 
 

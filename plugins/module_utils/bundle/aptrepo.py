@@ -30,7 +30,7 @@ def packages_path(architecture: str) -> str:
 def read_stanzas(lock: Lock, repository: Repository, text: bytes) -> Dict[str, str]:
     """What upstream says of each package, by the package's sha256. It has to be exactly what the lock names."""
     what = f"The package descriptions of {repository.name}"
-    wanted = {item.sha256: item for item in lock.items if item.kind == "apt" and item.group == repository.name}
+    wanted = {item.sha256: item for item in lock.items_of(repository)}
     found: Dict[str, str] = {}
     for stanza in text.decode("utf-8", "replace").split("\n\n"):
         if not stanza.strip():
@@ -48,7 +48,7 @@ def read_stanzas(lock: Lock, repository: Repository, text: bytes) -> Dict[str, s
 
 def stanzas_without(full: Lock, slim: Lock, repository: Repository, text: bytes) -> bytes:
     """What upstream says of the packages of a repository that a slimmer lock still has."""
-    kept = {item.sha256 for item in slim.items if (item.kind, item.group) == ("apt", repository.name)}
+    kept = {item.sha256 for item in slim.items_of(repository)}
     stanzas = read_stanzas(full, repository, text)
     return "".join(f"{stanza}\n\n" for sha256, stanza in stanzas.items() if sha256 in kept).encode()
 
@@ -80,7 +80,7 @@ def read_source(stanza: str) -> Optional[Source]:
 def read_sources(lock: Lock, repository: Repository, text: bytes) -> List[str]:
     """What upstream says of each source package, whose files have to be exactly those that the lock names."""
     what = f"The source descriptions of {repository.name}"
-    wanted = {item.name: item for item in lock.items if (item.kind, item.group) == (repository.kind, repository.name)}
+    wanted = {item.name: item for item in lock.items_of(repository)}
     blocks = [block.strip("\n") for block in text.decode("utf-8", "replace").split("\n\n") if block.strip()]
     named = set()
     for block in blocks:
@@ -96,7 +96,7 @@ def read_sources(lock: Lock, repository: Repository, text: bytes) -> List[str]:
 
 
 def source_stanzas_without(full: Lock, slim: Lock, repository: Repository, text: bytes) -> bytes:
-    kept = {item.name for item in slim.items if (item.kind, item.group) == (repository.kind, repository.name)}
+    kept = {item.name for item in slim.items_of(repository)}
     blocks = [(block, read_source(block)) for block in read_sources(full, repository, text)]
     return "".join(f"{block}\n\n" for block, source in blocks if source and set(source.files) <= kept).encode()
 

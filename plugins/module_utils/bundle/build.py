@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Set, Tuple
 
 from . import fsutil, manifest
+from .changes import compare
 from .contents import Delta, render_changes
 from .documents import Documents, Standing, volumes_at
 from .errors import BundleError
 from .gather import Gatherer
 from .ledger import Base, Ledger, Sent
-from .lock import Lock, compare, stamp
+from .lock import Lock, stamp
 from .manifest import Root
 from .openpgp import SigningKey
 from .package_signatures import check_packages

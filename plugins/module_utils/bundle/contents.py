@@ -7,7 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import AbstractSet, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from .lock import Change, Item, Lock, compare, human
+from .changes import Change, compare
+from .lock import Item, Lock, human
 
 _NAMES = {
     "apt": "Debian packages",

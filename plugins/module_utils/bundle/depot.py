@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from . import fsutil
 from .arrival import Arrival, refuse_rollback
+from .changes import compare, summary
 from .depot_page import render_page, sections
 from .depot_tree import Held
 from .errors import BundleError, told_plainly
@@ -18,7 +19,6 @@ from .feed import OtherDepot
 from .generation import Maker, Publisher
 from .generations import CURRENT, Generations, roots_of
 from .intake import Copied, Intake, Terms
-from .lock import compare, summary
 from .openpgp import Keyring, SigningKey
 from .prune import Plan, carry_out, check_plan, make_plan
 from .publish import apt, charts, collections, files, images, rpm, wheels

@@ -46,7 +46,7 @@ class Documents:
         self.groups = [
             AptGroup(
                 repository,
-                [item for item in lock.items if (item.kind, item.group) == ("apt", repository.name)],
+                lock.items_of(repository),
                 aptrepo.read_stanzas(lock, repository, read(repository.stanzas)),
             )
             for repository in lock.repositories

@@ -30,7 +30,7 @@ def check_packages(lock: Lock, store: Store) -> None:
 
 def _check_repository(lock: Lock, repository: Repository, store: Store, good: Dict[str, Set[str]]) -> None:
     description = yumrepo.read_description(lock, repository, store.read(repository.stanzas) or b"")
-    sizes = {item.sha256: item.size for item in lock.items if (item.kind, item.group) == ("rpm", repository.name)}
+    sizes = {item.sha256: item.size for item in lock.items_of(repository)}
     for number, source in enumerate(description.sources):
         packages = [package for package in description.packages if package.source == number and not source.unsigned]
         seen = good.setdefault(fsutil.sha256_bytes("".join(source.keys).encode()), set())

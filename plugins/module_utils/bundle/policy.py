@@ -88,14 +88,14 @@ def _broken_packages(lock: Lock, repository: Repository, withheld: Set[Key], rea
     """Packages of which some dependency was met in the bundle, and is not any more."""
     stanzas = aptrepo.read_stanzas(lock, repository, read(repository.stanzas) or b"")
     names: Dict[str, Set[str]] = {}  # what stands for a name
-    for item in lock.items:
-        if item.sha256 in stanzas and (item.kind, item.group) == ("apt", repository.name):
+    for item in lock.items_of(repository):
+        if item.sha256 in stanzas:
             names.setdefault(item.name, set()).add(item.name)
             for group in parse_relations(parse_stanza(stanzas[item.sha256]).get("Provides", "")):
                 names.setdefault(group[0].name, set()).add(item.name)
     gone = {name for kind, group, name in withheld if (kind, group) == ("apt", repository.name)}
-    for item in lock.items if gone else ():
-        if (item.kind, item.group) == ("apt", repository.name) and item.name not in gone:
+    for item in lock.items_of(repository) if gone else ():
+        if item.name not in gone:
             fields = parse_stanza(stanzas[item.sha256])
             for group in [group for name in _NEEDS for group in parse_relations(fields.get(name, ""))]:
                 stood = {owner for relation in group for owner in names.get(relation.name, ())}

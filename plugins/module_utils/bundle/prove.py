@@ -139,7 +139,7 @@ def _subjects(tree: Tree, bundles: Sequence[Held]) -> List[Subject]:
             where = (repository.kind, repository.name)
             before = found.get(where)
             items = {item.sha256: item for item in (before.items if before else ())}
-            items.update({item.sha256: item for item in lock.items if (item.kind, item.group) == where})
+            items.update({item.sha256: item for item in lock.items_of(repository)})
             found[where] = Subject(
                 name=repository.name,
                 kind=repository.kind,

@@ -13,9 +13,10 @@ from typing import Iterator, List, Optional, Protocol, Sequence
 
 from . import fsutil, key_expiry, policy
 from .bom import Bom
+from .changes import Change, compare
 from .errors import BundleError, told_plainly
 from .fetch import Client
-from .lock import Change, Lock, compare, evidence_path, stamp
+from .lock import Lock, evidence_path, stamp
 from .sources import mattermost
 from .sources.apt import AptResolver
 from .sources.apt_host import Host

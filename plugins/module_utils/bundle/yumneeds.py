@@ -17,7 +17,7 @@ def broken(
     lock: Lock, repository: Repository, gone: Set[Tuple[str, str, str]], data: bytes
 ) -> Iterator[Tuple[Item, str]]:
     """Packages of which something they require was met in the bundle, and is not any more; and by what it was met."""
-    ours = {item.sha256: item for item in lock.items if (item.kind, item.group) == ("rpm", repository.name)}
+    ours = {item.sha256: item for item in lock.items_of(repository)}
     names = {item.name for item in ours.values() if item.key in gone}
     if not names:
         return

@@ -131,7 +131,7 @@ def read_description(lock: Lock, repository: Repository, data: bytes) -> Descrip
     """The description of a repository, which has to be of exactly the packages the lock names."""
     what = f"The package descriptions of {repository.name}"
     description = Description.parse(data, what)
-    items = [item for item in lock.items if (item.kind, item.group) == ("rpm", repository.name)]
+    items = lock.items_of(repository)
     expected = {(item.version, item.architecture, item.sha256, item.size) for item in items}
     for package in description.packages:
         told = read_primary(package.primary, what=what)
@@ -150,7 +150,7 @@ def package_file(package: Package) -> str:
 
 def description_without(full: Lock, slim: Lock, repository: Repository, data: bytes) -> bytes:
     """The description of the packages of a repository that a slimmer lock still has."""
-    kept = {item.sha256 for item in slim.items if (item.kind, item.group) == ("rpm", repository.name)}
+    kept = {item.sha256 for item in slim.items_of(repository)}
     described = read_description(full, repository, data)
     return replace(described, packages=tuple(one for one in described.packages if one.sha256 in kept)).dump()
 

@@ -36,7 +36,7 @@ def publish(tree: Tree, bundles: Sequence[Held]) -> Dict[str, Any]:
         for repository in lock.repositories:
             if repository.kind == "apt":
                 stanzas = aptrepo.read_stanzas(lock, repository, tree.store.read(repository.stanzas) or b"")
-                items = [item for item in lock.items if (item.kind, item.group) == ("apt", repository.name)]
+                items = lock.items_of(repository)
                 found = Published(repository, items, stanzas, lock.created_at)
                 groups[repository.name] = _join(groups[repository.name], found) if repository.name in groups else found
     for name, sources in apt_sources.collect(tree, bundles).items():

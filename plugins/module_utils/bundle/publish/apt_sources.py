@@ -40,11 +40,8 @@ def collect(tree: Tree, bundles: Sequence[Held]) -> Dict[str, Sources]:
                 sources = found.setdefault(repository.name, Sources())
                 blocks = aptrepo.read_sources(lock, repository, tree.store.read(repository.stanzas) or b"")
                 sources.blocks += [block for block in blocks if block not in sources.blocks]
-                for item in lock.items:
-                    if (item.kind, item.group) == (repository.kind, repository.name):
-                        other = sources.files.setdefault(item.name, item)
-                        if other.sha256 != item.sha256:
-                            raise BundleError(
-                                f"Two bundles bring different sources as {item.name} for {repository.name}."
-                            )
+                for item in lock.items_of(repository):
+                    other = sources.files.setdefault(item.name, item)
+                    if other.sha256 != item.sha256:
+                        raise BundleError(f"Two bundles bring different sources as {item.name} for {repository.name}.")
     return found

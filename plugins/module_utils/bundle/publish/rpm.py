@@ -53,7 +53,7 @@ def publish(tree: Tree, bundles: Sequence[Held]) -> Dict[str, Any]:
 
 def _find(tree: Tree, lock: Lock, repository: Repository) -> Published:
     description = yumrepo.read_description(lock, repository, tree.store.read(repository.stanzas) or b"")
-    items = {item.sha256: item for item in lock.items if (item.kind, item.group) == ("rpm", repository.name)}
+    items = {item.sha256: item for item in lock.items_of(repository)}
     files = {yumrepo.package_file(package): items[package.sha256] for package in description.packages}
     if len(files) < len(items):
         raise BundleError(f"The bundle {lock.name} brings different packages of one file name for {repository.name}.")

@@ -17,9 +17,10 @@ import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle import aptrepo
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.bom import Bom
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.boms.policy import Policy
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.changes import compare, summary
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError, told_plainly
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.have_list import HaveList
-from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.lock import Lock, compare, summary
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.lock import Lock
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.manifest import Index, Root
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import dearmor, split_clearsigned
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources import apt_index, apt_release, debian

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.changes import compare, summary
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
-from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.lock import Lock, compare, human, summary
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.lock import Lock, human
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import dearmor
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.resolve import make_lock
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.workspace import Workspace
