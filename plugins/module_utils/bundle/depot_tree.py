@@ -7,10 +7,11 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Collection, Dict, Mapping, Optional
 
 from . import fsutil, manifest
-from .lock import Item, Lock
+from .kinds import PLACED
+from .lock import Item, Lock, Repository
 from .openpgp import SigningKey
 from .store import Store
 
@@ -80,3 +81,27 @@ def documents_of(path: str) -> Dict[str, bytes]:
     needed = (manifest.ROOT, manifest.SIGNATURE, manifest.LOCK)
     more = [name for name in (manifest.SBOM, manifest.CONTENTS) if os.path.exists(os.path.join(path, name))]
     return {name: fsutil.read_plain(os.path.join(path, name)) for name in (*needed, *more)}
+
+
+def told_item(item: Item) -> Dict[str, Any]:
+    """An item with a place of its own, as playbooks and people want it; the path is below the depot's URL."""
+    return {
+        "name": item.name,
+        "version": item.version,
+        "path": f"{PLACED[item.kind]}/{item.destination}",
+        "sha256": item.sha256,
+        "size": item.size,
+    }
+
+
+def told_repository(repository: Repository, items: Collection[Item], date: int) -> Dict[str, Any]:
+    """A repository of packages in the same way."""
+    return {
+        "name": repository.name,
+        "release": repository.release,
+        "architecture": repository.architecture,
+        "path": f"{repository.kind}/{repository.name}",
+        "date": date,
+        "packages": len(items),
+        "bytes": sum(item.size for item in items),
+    }

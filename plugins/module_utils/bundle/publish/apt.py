@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Dict, List, Mapping, Sequence
 
 from .. import aptrepo, fsutil
-from ..depot_tree import Held, Tree
+from ..depot_tree import Held, Tree, told_repository
 from ..errors import BundleError
 from ..lock import Item, Repository
 from . import apt_sources
@@ -112,14 +112,5 @@ def _keep_old_indexes(tree: Tree, old: str, dists: str, files: Mapping[str, byte
 
 
 def _told(group: Published) -> Dict[str, Any]:
-    repository = group.repository
-    return {
-        "name": repository.name,
-        "release": repository.release,
-        "architecture": repository.architecture,
-        "path": f"apt/{repository.name}",
-        "date": group.date,
-        "packages": len(group.items),
-        "bytes": sum(item.size for item in group.items),
-        **({"sources": len(group.sources.blocks)} if group.sources.blocks else {}),
-    }
+    sources = {"sources": len(group.sources.blocks)} if group.sources.blocks else {}
+    return {**told_repository(group.repository, group.items, group.date), **sources}

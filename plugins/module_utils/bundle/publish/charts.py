@@ -8,7 +8,7 @@ import json
 from typing import Any, Dict, List, Sequence
 
 from .. import fsutil
-from ..depot_tree import Held, Tree
+from ..depot_tree import Held, Tree, told_item
 from ..errors import BundleError
 from ..lock import Item, stamp
 
@@ -30,7 +30,7 @@ def publish(tree: Tree, bundles: Sequence[Held]) -> Dict[str, Any]:
         tree.link(item, f"charts/{destination}")
     if charts:
         tree.write_signed("charts/index.yaml", _index(charts, entries, stamp(tree.moment)))
-    return {"charts": [_told(charts[name]) for name in sorted(charts) if name in entries]}
+    return {"charts": [told_item(charts[name]) for name in sorted(charts) if name in entries]}
 
 
 def _index(charts: Dict[str, Item], entries: Dict[str, Dict[str, Any]], generated: str) -> bytes:
@@ -41,13 +41,3 @@ def _index(charts: Dict[str, Item], entries: Dict[str, Dict[str, Any]], generate
         rows.setdefault(item.name, []).append({**entries[name], "urls": [name], "digest": item.sha256})
     document = {"apiVersion": "v1", "entries": rows, "generated": generated}
     return json.dumps(document, sort_keys=True, indent=1).encode() + b"\n"
-
-
-def _told(item: Item) -> Dict[str, Any]:
-    return {
-        "name": item.name,
-        "version": item.version,
-        "path": f"charts/{item.destination}",
-        "sha256": item.sha256,
-        "size": item.size,
-    }

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Sequence
 
 from ..boms.collections import COLLECTION
 from ..collection_tarball import read
-from ..depot_tree import Held, Tree
+from ..depot_tree import Held, Tree, told_item
 from ..errors import BundleError
 from ..lock import Item, stamp
 from ..semver import key_of
@@ -32,7 +32,7 @@ def publish(tree: Tree, bundles: Sequence[Held]) -> Dict[str, Any]:
             tree.link(item, f"collections/{item.destination}")
         _write_requirements(tree, ordered)
         _write_api(tree, ordered)
-    return {"collections": [_told(item) for item in ordered]}
+    return {"collections": [told_item(item) for item in ordered]}
 
 
 def _check(item: Item) -> None:
@@ -87,13 +87,3 @@ def _detail(tree: Tree, item: Item, href: str) -> Dict[str, Any]:
 
 def _reply(tree: Tree, path: str, document: Dict[str, Any]) -> None:
     tree.write(f"{_API}/{path}index.html", json.dumps(document, sort_keys=True).encode())
-
-
-def _told(item: Item) -> Dict[str, Any]:
-    return {
-        "name": item.name,
-        "version": item.version,
-        "path": f"collections/{item.destination}",
-        "sha256": item.sha256,
-        "size": item.size,
-    }

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Sequence
 
-from ..depot_tree import Held, Tree
+from ..depot_tree import Held, Tree, told_item
 from ..errors import BundleError
 from ..kinds import PLACED
 from ..lock import Item
@@ -29,15 +29,4 @@ def publish(tree: Tree, bundles: Sequence[Held]) -> Dict[str, Any]:
 
 def told(items: Sequence[Item]) -> List[Dict[str, Any]]:
     """Files of a depot as playbooks and people want them; the path is below the depot's URL."""
-    return [
-        {
-            "name": item.name,
-            "kind": item.kind,
-            "version": item.version,
-            "path": f"files/{item.destination}",
-            "sha256": item.sha256,
-            "size": item.size,
-        }
-        for item in items
-        if PLACED.get(item.kind) == "files"
-    ]
+    return [{**told_item(item), "kind": item.kind} for item in items if PLACED.get(item.kind) == "files"]

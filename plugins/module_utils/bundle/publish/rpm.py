@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Sequence
 
 from .. import fsutil, yumrepo
-from ..depot_tree import Held, Tree
+from ..depot_tree import Held, Tree, told_repository
 from ..errors import BundleError
 from ..lock import Item, Lock, Repository
 from ..sources.rpm_repomd import read_repomd
@@ -110,15 +110,5 @@ def _keep_old_metadata(tree: Tree, old: str, base: str) -> None:
 
 
 def _told(group: Published) -> Dict[str, Any]:
-    repository = group.repository
-    return {
-        "name": repository.name,
-        "release": repository.release,
-        "architecture": repository.architecture,
-        "path": f"rpm/{repository.name}",
-        "date": group.date,
-        "packages": len(group.files),
-        "bytes": sum(item.size for item in group.files.values()),
-        "gpgcheck": not group.unsigned,
-        "keys": f"rpm/{repository.name}/{KEYS}",
-    }
+    told = told_repository(group.repository, group.files.values(), group.date)
+    return {**told, "gpgcheck": not group.unsigned, "keys": f"{told['path']}/{KEYS}"}
