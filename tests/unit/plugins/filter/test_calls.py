@@ -15,6 +15,7 @@ from ansible_collections.fieldops.mattermost.plugins.filter.calls import (
     calls_subnets,
 )
 from ansible_collections.fieldops.mattermost.plugins.filter.flows import firewall_problems
+from ansible_collections.fieldops.mattermost.tests.unit.firewall import firewall
 
 KEY, ADMIN = "k" * 32, "a" * 32
 
@@ -152,19 +153,7 @@ def test_the_flows_suit_the_firewall() -> None:
         ("calls_udp", "udp", [8443], ["10.20.0.0/16"]),
         ("calls_tcp", "tcp", [8443], ["10.20.0.0/16"]),
     ]
-    firewall = {
-        "flows": found,
-        "forwards": [],
-        "default_forward": "none",
-        "management_sources": ["10.0.9.0/24"],
-        "ssh_connection": "",
-        "ssh_port": 22,
-        "default_in": "drop",
-        "log_rate": "10/minute",
-        "table": "mattermost",
-        "confirm_timeout": 60,
-    }
-    assert firewall_problems(firewall) == []
+    assert firewall_problems(firewall(*found)) == []
 
 
 def test_without_servers_nobody_reaches_the_services() -> None:

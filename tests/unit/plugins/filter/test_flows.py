@@ -8,24 +8,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.filter.flows import FilterModule, firewall_problems, flow_rules
+from ansible_collections.fieldops.mattermost.tests.unit.firewall import firewall
 
 PEER = "10.0.9.7 50000 10.0.5.10 22"
 
 
 def given(*flows: Any, **changes: Any) -> dict[str, Any]:
-    return {
-        "flows": list(flows),
-        "forwards": [],
-        "default_forward": "none",
-        "management_sources": ["10.0.9.0/24"],
-        "ssh_connection": PEER,
-        "ssh_port": 22,
-        "default_in": "drop",
-        "log_rate": "10/minute",
-        "table": "mattermost",
-        "confirm_timeout": 60,
-        **changes,
-    }
+    return firewall(*flows, **{"ssh_connection": PEER, **changes})
 
 
 def flow(**changes: Any) -> dict[str, Any]:

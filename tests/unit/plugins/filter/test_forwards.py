@@ -8,22 +8,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.filter.flows import firewall_problems, forward_rules
+from ansible_collections.fieldops.mattermost.tests.unit.firewall import firewall
 
 
 def problems(*forwards: Any, default_forward: str = "drop") -> list[str]:
+    web = {"name": "web", "direction": "in", "protocol": "tcp"}
+    peer = "10.0.9.7 50000 10.0.5.10 22"
     return firewall_problems(
-        {
-            "flows": [{"name": "web", "direction": "in", "protocol": "tcp"}],
-            "forwards": list(forwards),
-            "default_forward": default_forward,
-            "management_sources": ["10.0.9.0/24"],
-            "ssh_connection": "10.0.9.7 50000 10.0.5.10 22",
-            "ssh_port": 22,
-            "default_in": "drop",
-            "log_rate": "10/minute",
-            "table": "mattermost",
-            "confirm_timeout": 60,
-        }
+        firewall(web, forwards=list(forwards), default_forward=default_forward, ssh_connection=peer)
     )
 
 

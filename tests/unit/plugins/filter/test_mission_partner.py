@@ -11,6 +11,7 @@ from ansible_collections.fieldops.mattermost.plugins.filter import mission_partn
 from ansible_collections.fieldops.mattermost.plugins.filter import mission_partner_flows as network
 from ansible_collections.fieldops.mattermost.plugins.filter import mission_partner_peers as partners
 from ansible_collections.fieldops.mattermost.plugins.filter.flows import firewall_problems
+from ansible_collections.fieldops.mattermost.tests.unit.firewall import firewall
 
 KEY = "x36iPiAym5KCTYpzeHSzqULVSB4ja/ZtFeI4unzNTwU="
 
@@ -459,19 +460,9 @@ def test_recorders_on_the_host_of_the_proxy_and_of_the_media_are_let_in_there() 
 def test_the_firewall_takes_what_hosts_let_through_and_forward(host: str) -> None:
     more = {"dns_servers": ["10.20.0.53"], "tunnel_guests": ["10.99.0.201"]}
     site = [*SITE, MEDIA, RECORDS]
-    firewall = {
-        "flows": network.mission_partner_flows(site, host, options(**more)),
-        "forwards": network.mission_partner_forwards(site, host, options(**more)),
-        "default_forward": "drop",
-        "management_sources": ["10.0.9.0/24"],
-        "ssh_connection": "",
-        "ssh_port": 22,
-        "default_in": "drop",
-        "log_rate": "10/minute",
-        "table": "mattermost",
-        "confirm_timeout": 60,
-    }
-    assert firewall_problems(firewall) == []
+    found = network.mission_partner_flows(site, host, options(**more))
+    ways = network.mission_partner_forwards(site, host, options(**more))
+    assert firewall_problems(firewall(*found, forwards=ways, default_forward="drop")) == []
 
 
 def test_guests_with_a_tunnel_take_part_in_calls() -> None:

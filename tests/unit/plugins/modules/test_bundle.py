@@ -12,19 +12,10 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
 import pytest
-from ansible_collections.fieldops.mattermost.tests.unit import engine_fixtures
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
 from ansible_collections.fieldops.mattermost.tests.unit.volumes_side import Volumes
 
 Run = Callable[..., Dict[str, Any]]
-
-# Fixtures count where a name in the module stands for them.
-keys = engine_fixtures.keys
-no_proxies = engine_fixtures.no_proxies
-no_waiting_for_disks = engine_fixtures.no_waiting_for_disks
-side = engine_fixtures.side
-upstream = engine_fixtures.upstream
-web = engine_fixtures.web
 
 
 @pytest.fixture

@@ -9,18 +9,9 @@ from typing import Any, Callable, Dict
 
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources import apt_proof
-from ansible_collections.fieldops.mattermost.tests.unit import engine_fixtures
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
 
 Run = Callable[..., Dict[str, Any]]
-
-# Fixtures count where a name in the module stands for them.
-keys = engine_fixtures.keys
-no_proxies = engine_fixtures.no_proxies
-no_waiting_for_disks = engine_fixtures.no_waiting_for_disks
-side = engine_fixtures.side
-upstream = engine_fixtures.upstream
-web = engine_fixtures.web
 
 
 @pytest.fixture

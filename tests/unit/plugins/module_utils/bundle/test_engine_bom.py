@@ -10,6 +10,7 @@ from typing import Any, Dict, Tuple
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.bom import CARRYING, Bom
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
+from ansible_collections.fieldops.mattermost.tests.unit.mistakes import with_mistake
 
 SHA = "a" * 64
 GOOD: Dict[str, Any] = {
@@ -44,15 +45,7 @@ GOOD: Dict[str, Any] = {
 
 
 def mistake(path: Tuple[Any, ...], value: Any) -> Dict[str, Any]:
-    document = copy.deepcopy(GOOD)
-    place: Any = document
-    for step in path[:-1]:
-        place = place[step]
-    if value is KeyError:
-        del place[path[-1]]
-    else:
-        place[path[-1]] = value
-    return document
+    return with_mistake(GOOD, path, value)
 
 
 def problems(document: object) -> str:

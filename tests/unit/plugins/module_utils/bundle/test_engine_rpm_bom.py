@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any, Dict, Tuple
 
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.bom import Bom
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
+from ansible_collections.fieldops.mattermost.tests.unit.mistakes import with_mistake
 
 SOURCE = {
     "baseurl": "https://rpm.example.com/$releasever/BaseOS/$basearch/os/",
@@ -33,15 +33,7 @@ KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n"
 
 
 def changed(value: Any, *path: Any) -> Dict[str, Any]:
-    document = copy.deepcopy(GOOD)
-    place: Any = document["rpm"][0]
-    for step in path[:-1]:
-        place = place[step]
-    if value is KeyError:
-        del place[path[-1]]
-    else:
-        place[path[-1]] = value
-    return document
+    return with_mistake(GOOD, ("rpm", 0, *path), value)
 
 
 def problems(document: object) -> str:
