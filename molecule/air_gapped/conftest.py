@@ -31,6 +31,8 @@ ADDRESSES = {
     "server2": "10.91.61.14",
     "proxy": "10.91.61.15",
 }
+ROUTER, CANARY = "10.91.61.1", "10.91.61.99"
+CALL_OUT = "import socket\ntry:\n    socket.create_connection(('192.0.2.1', 443), 1)\nexcept OSError as error:\n    print(error)"
 SITE = "chat.example.mil"
 SITE_AS_REACHED = sites.Site(SITE, ADDRESSES["proxy"], WORK / "site-ca/ca.pem")
 ADMIN = ("operator", "rehearsal-Operator-2026")
@@ -66,7 +68,26 @@ def playbook(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def strays() -> dict[str, int]:
-    return sites.strays("fieldops_air_gapped")
+    """Packets towards the outside that the router has counted, by hosts of the site that sent them."""
+    counted = sites.strays("fieldops_air_gapped")
+    return {sender: count for sender, count in counted.items() if sender in ADDRESSES.values()}
+
+
+def canary_is_counted() -> bool:
+    """Whether the router counts a host without a filter that calls out: without it, counting nobody proves nothing."""
+    before = sites.strays("fieldops_air_gapped").get(CANARY, 0)
+    command = [
+        "podman",
+        "run",
+        "--rm",
+        "--network=fieldops-air-gapped-isolated",
+        f"--ip={CANARY}",
+        "--cap-add=NET_ADMIN",
+    ]
+    script = f'ip route replace default via {ROUTER} && python3 -c "{CALL_OUT}"'
+    image = "localhost/fieldops-mattermost/bookworm:latest"
+    subprocess.run([*command, image, "sh", "-c", script], check=True, capture_output=True)
+    return sites.strays("fieldops_air_gapped").get(CANARY, 0) > before
 
 
 def releases() -> configparser.ConfigParser:

@@ -5,13 +5,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
 
 import pytest
-from conftest import ADDRESSES, strays
-
-CANARY = "10.91.61.99"
-CALL_OUT = "import socket\ntry:\n    socket.create_connection(('192.0.2.1', 443), 1)\nexcept OSError as error:\n    print(error)"
+from conftest import ADDRESSES, CALL_OUT, canary_is_counted, strays
 
 
 def dropped_out(host) -> int:
@@ -20,28 +16,11 @@ def dropped_out(host) -> int:
 
 
 def test_the_router_has_counted_no_packet_out():
-    found = {sender: count for sender, count in strays().items() if sender in ADDRESSES.values()}
-    assert found == {}
+    assert strays() == {}
 
 
 def test_the_router_would_have_counted():
-    before = strays().get(CANARY, 0)
-    image = "localhost/fieldops-mattermost/bookworm:latest"
-    script = f'ip route replace default via 10.91.61.1 && python3 -c "{CALL_OUT}"'
-    command = [
-        "podman",
-        "run",
-        "--rm",
-        "--network=fieldops-air-gapped-isolated",
-        f"--ip={CANARY}",
-        "--cap-add=NET_ADMIN",
-        image,
-        "sh",
-        "-c",
-        script,
-    ]
-    subprocess.run(command, check=True, capture_output=True)
-    assert strays()[CANARY] > before
+    assert canary_is_counted()
 
 
 @pytest.mark.parametrize("name", list(ADDRESSES))

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from conftest import MARIA, Person, releases
+from conftest import MARIA, Person, releases, strays
 
 
 def test_the_upgraded_version_runs(hosts):
@@ -36,3 +36,7 @@ def test_what_the_broken_version_touched_is_kept_aside(hosts):
 def test_people_find_what_they_wrote(room):
     posts = Person(*MARIA).ask("GET", f"/channels/{room['channel']['id']}/posts")["posts"].values()
     assert {"watch set", "the chart"} <= {post["message"] for post in posts}
+
+
+def test_still_nobody_called_out():
+    assert strays() == {}
