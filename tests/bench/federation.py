@@ -26,7 +26,7 @@ from typing import Any, Dict, List, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from pages import put, text_table
+from pages import block, put, text_table
 from plot import plot
 from sites import ADMIN, VERSION, Postgres, Sites, built, standing
 
@@ -180,7 +180,7 @@ def write(found: List[Measurement], arguments: argparse.Namespace) -> None:
     if arguments.output:
         (arguments.output / "images").mkdir(parents=True, exist_ok=True)
         (arguments.output / "images" / "federation_scale.svg").write_text(plot(found), encoding="utf-8")
-        put(arguments.output / "federation_scale.md", found)
+        put(arguments.output / "federation_scale.md", block(found))
 
 
 def main() -> int:

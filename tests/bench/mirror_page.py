@@ -7,7 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, List
 
-from pages import BEGIN, END, machine, markdown_table
+import pages
+from pages import machine, markdown_table
 
 CASES = ("cold", "unchanged", "one changed")
 OURS = "fieldops.mattermost"
@@ -90,9 +91,6 @@ def plot(numbers: Dict[str, Any]) -> str:
 def put(docs: Path, numbers: Dict[str, Any], verified_mb: int) -> None:
     """New numbers in the place of the old ones; the words around them are written by hand."""
     (docs / "images/mirror.svg").write_text(plot(numbers), encoding="utf-8")
-    page = docs / "comparison.md"
-    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-    _old, after = rest.split(END)
     parts = [
         f"Measured on {machine()}, the middle of {numbers['runs']} rounds.",
         mirrors(numbers),
@@ -101,4 +99,4 @@ def put(docs: Path, numbers: Dict[str, Any], verified_mb: int) -> None:
         "Three images of 462 MB, 257 MB without what they share, from a registry on the same machine; and a volume of 2 GB:",
         others(numbers, verified_mb),
     ]
-    page.write_text(before + "\n\n".join([BEGIN, *parts, END]) + after, encoding="utf-8")
+    pages.put(docs / "comparison.md", "\n\n".join(parts))

@@ -94,7 +94,7 @@ def freeze(work: Path) -> Frozen:
         told = json.loads(made.read_text())
         archives = tuple(Archive(name, tuple(suites), uri) for name, suites, uri in told["archives"])
         return Frozen(work / "upstream", archives, tuple(told["names"]), SigningKey.find(str(work / "gnupg")))
-    apt = _PrivateApt(work / "apt")
+    apt = PrivateApt(work / "apt")
     apt.update()
     names = apt.download(PACKAGES)
     home = work / "gnupg"
@@ -111,7 +111,7 @@ def freeze(work: Path) -> Frozen:
                 if state == "v2" and suite.endswith("-security"):
                     text = _with_rebuilt(text, rebuilt, apt)
                 base = root / state / archive.name
-                _write_suite(base / "dists" / suite, text, told, key)
+                write_suite(base / "dists" / suite, text, told, key)
                 _link_pool(base, text, {**debs, rebuilt.name: rebuilt})
     frozen = Frozen(root, tuple(apt.sources), tuple(names), key)
     frozen.serve("v1")
@@ -120,7 +120,7 @@ def freeze(work: Path) -> Frozen:
     return frozen
 
 
-class _PrivateApt:
+class PrivateApt:
     """Apt in a root of its own, with this machine's sources, for a target that has nothing installed."""
 
     def __init__(self, root: Path) -> None:
@@ -163,6 +163,16 @@ class _PrivateApt:
     def update(self) -> None:
         subprocess.run(["apt-get", *self.options, "update", "-qq"], check=True)
 
+    def closure(self, packages: Sequence[str]) -> List[Tuple[str, str]]:
+        """Name and version of all that a target with nothing on it would install."""
+        done = subprocess.run(
+            ["apt-get", *self.options, "install", "-qq", "-y", "--simulate", *packages],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return re.findall(r"^Inst (\S+) \((\S+)", done.stdout, re.MULTILINE)
+
     def download(self, packages: Sequence[str]) -> List[str]:
         """Fetch the closure. Returns its names."""
         subprocess.run(
@@ -192,7 +202,7 @@ def _rebuilt(deb: Path, scratch: Path) -> Path:
     scratch.mkdir()
     subprocess.run(["dpkg-deb", "-R", str(deb), str(scratch / "tree")], check=True)
     control = scratch / "tree/DEBIAN/control"
-    version = _field(control.read_text(), "Version")
+    version = field(control.read_text(), "Version")
     control.write_text(control.read_text().replace(f"Version: {version}\n", f"Version: {version}+bench1\n"))
     target = scratch / f"{CHANGED}_{version}+bench1_{ARCHITECTURE}.deb"
     subprocess.run(
@@ -203,7 +213,7 @@ def _rebuilt(deb: Path, scratch: Path) -> Path:
     return target
 
 
-def _with_rebuilt(text: str, rebuilt: Path, apt: _PrivateApt) -> str:
+def _with_rebuilt(text: str, rebuilt: Path, apt: PrivateApt) -> str:
     data = rebuilt.read_bytes()
     stanza = apt.stanza_of(CHANGED)
     values = {
@@ -215,11 +225,11 @@ def _with_rebuilt(text: str, rebuilt: Path, apt: _PrivateApt) -> str:
     }
     for name, value in values.items():
         stanza = re.sub(rf"^{name}: .*$", f"{name}: {value}", stanza, flags=re.MULTILINE)
-    kept = [one for one in text.split("\n\n") if one.strip() and _field(one, "Package") != CHANGED]
+    kept = [one for one in text.split("\n\n") if one.strip() and field(one, "Package") != CHANGED]
     return "\n\n".join([*kept, stanza]) + "\n\n"
 
 
-def _write_suite(folder: Path, text: str, told: str, key: SigningKey) -> None:
+def write_suite(folder: Path, text: str, told: str, key: SigningKey) -> None:
     place = folder / f"main/binary-{ARCHITECTURE}"
     (place / "by-hash/SHA256").mkdir(parents=True)
     raw = text.encode()
@@ -248,13 +258,13 @@ def _write_suite(folder: Path, text: str, told: str, key: SigningKey) -> None:
 def _link_pool(base: Path, text: str, debs: Dict[str, Path]) -> None:
     for stanza in text.split("\n\n"):
         if stanza.strip():
-            name = "_".join(_field(stanza, part) for part in ("Package", "Version", "Architecture")) + ".deb"
-            target = base / _field(stanza, "Filename")
+            name = "_".join(field(stanza, part) for part in ("Package", "Version", "Architecture")) + ".deb"
+            target = base / field(stanza, "Filename")
             if name in debs and not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.link(debs[name], target)
 
 
-def _field(stanza: str, name: str) -> str:
+def field(stanza: str, name: str) -> str:
     found = re.search(rf"^{name}: (.*)$", stanza, re.MULTILINE)
     return found.group(1) if found else ""

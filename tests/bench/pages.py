@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Callable, Dict, List, Sequence, Tuple
 if TYPE_CHECKING:
     from federation import Measurement
 
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 HEADINGS = (
     *("topology", "partners", "links", "first run, s", "CPU, s", "second run, s", "first run per link, s"),
     "requests per link",
@@ -126,11 +125,12 @@ def block(found: Sequence[Measurement]) -> str:
         "What each link and each partner add, from all measurements together:": causes(found),
     }
     parts += [f"{words}\n\n{table}" for words, table in tables.items() if table]
-    return "\n\n".join([BEGIN, *parts, END])
+    return "\n\n".join(parts)
 
 
-def put(page: Path, found: Sequence[Measurement]) -> None:
+def put(page: Path, text: str, name: str = "measured") -> None:
     """Put new numbers in the place of the old ones; the words around them are written by hand."""
-    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-    _old, after = rest.split(END)
-    page.write_text(before + block(found) + after, encoding="utf-8")
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, rest = page.read_text(encoding="utf-8").split(begin)
+    _old, after = rest.split(end)
+    page.write_text("\n\n".join([before + begin, text, end + after]), encoding="utf-8")
