@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 import struct
 import time
 from http.cookies import SimpleCookie
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
 
 _ITERATIONS = 20_000
 _HOUR = 3_600_000
-_WITHOUT_FACTOR = ("/api/v4/users/me",)
+_FACTOR = re.compile(r"/api/v4/users/([^/]+)/mfa(/generate)?")
+# Before 11, what a busy server may put off is not asked for a second factor.
+_PUT_OFF = re.compile(
+    r"/api/v4/((channels(/group)?|posts|teams|users|teams/[^/]+/(channels|files|posts))/search(_archived)?|users/[^/]+/typing)"
+)
 
 
 def hash_password(password: str) -> str:
@@ -119,21 +124,41 @@ class Sessions:
         return {"id": found["id"], "token": token, "user_id": found["user_id"], "expires_at": 0, "roles": ""}
 
 
-def require_second_factor(app: App, request: Request) -> None:
-    """Where a licensed server enforces one, accounts without it come no further than to setting it up."""
+def factor_enforced(app: App) -> bool:
+    """Whether everybody needs a second factor; only a licensed server sees to it."""
     service = app.config.get()["ServiceSettings"]
-    if not (service["EnableMultifactorAuthentication"] and service["EnforceMultifactorAuthentication"]):
-        return
-    user = request.user
-    if user is None or user["mfa_active"] or not app.licence.has("mfa"):
-        return
+    wanted = service["EnableMultifactorAuthentication"] and service["EnforceMultifactorAuthentication"]
+    return bool(wanted and app.licence.has("mfa"))
+
+
+def lacks_second_factor(app: App, user: Row) -> bool:
+    """Whether this account needs one and has none. Bots need none, nor those whom an identity provider vouches for."""
+    if user["mfa_active"] or not factor_enforced(app):
+        return False
     guest = "system_guest" in user["roles"].split()
     if guest and not app.config("GuestAccountsSettings.EnforceMultifactorAuthentication"):
-        return
-    if request.path in _WITHOUT_FACTOR or request.path.endswith(("/mfa", "/mfa/generate")):
-        return
-    if app.store.get("bots", user_id=user["id"]) is None:
+        return False
+    if user["auth_service"] not in ("", "email", "ldap"):
+        return False
+    return app.store.get("bots", user_id=user["id"]) is None
+
+
+def require_second_factor(app: App, request: Request) -> None:
+    """Where one is enforced, accounts without it come no further than to setting it up, with a token or without."""
+    user = request.user
+    if user is not None and not _without_factor(app, request, user) and lacks_second_factor(app, user):
         raise ApiError("api.context.mfa_required.app_error")
+
+
+def _without_factor(app: App, request: Request, user: Row) -> bool:
+    """Whether this request is answered to those who have to set it up first."""
+    if request.path == "/api/v4/users/me" or (not app.release.is_11 and _PUT_OFF.fullmatch(request.path)):
+        return True
+    found = _FACTOR.fullmatch(request.path)
+    if found is None or request.method == "GET":
+        return False
+    own = found[1] in ("me", user["id"])
+    return own or request.method != "PUT" or not app.release.is_11
 
 
 def _token(request: Request) -> str:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from server.errors import ApiError
 from server.http import TAKEN, Answer, Request
 from server.ids import new_id
+from server.sessions import factor_enforced, lacks_second_factor
 
 if TYPE_CHECKING:
     from server.app import App
@@ -114,9 +115,16 @@ class Hub:
     def publish(self, name: str, data: dict[str, Any], *, users: set[str], **broadcast: Any) -> None:
         with self._lock:
             clients = [client for client in self._clients if client.user_id in users]
-        for client in clients:
+        for client in filter(self._may_hear, clients):
             with contextlib.suppress(OSError):
                 client.event(name, data, broadcast)
+
+    def _may_hear(self, client: Client) -> bool:
+        """Whether it has said who it is, and, where a second factor is enforced, has one; before 11 that is not asked."""
+        if not client.user_id or not self._app.release.is_11 or not factor_enforced(self._app):
+            return bool(client.user_id)
+        user = self._app.store.get("users", id=client.user_id)
+        return user is not None and not lacks_second_factor(self._app, user)
 
     def _same_origin(self, request: Request) -> bool:
         origin = request.headers.get("Origin", "")
@@ -147,7 +155,7 @@ class Hub:
                 raise ConnectionError("authentication failed")
             client.send({"status": "OK", "seq_reply": sequence})
             self._welcome(client, user["id"])
-        elif not client.user_id:
+        elif not self._may_hear(client):
             error = ApiError("api.web_socket_router.not_authenticated.app_error", status=401)
             client.send({"status": "FAIL", "error": error.body(""), "seq_reply": sequence})
         elif action == "ping":

@@ -12,6 +12,7 @@ from launcher import Server
 
 PASSWORD = "Invite-pass-2026"
 FAST = {"STANDIN_PING_SECONDS": "1"}  # offline after 5 seconds then
+FACTOR = {"EnableMultifactorAuthentication": True, "EnforceMultifactorAuthentication": True}
 
 
 def settings(version: str) -> Dict[str, str]:
@@ -22,6 +23,15 @@ def settings(version: str) -> Dict[str, str]:
 def announce(site: Server) -> None:
     """Give a site that was started its own address as site URL; it needs one before it invites."""
     site.admin("PUT", "/config/patch", {"ServiceSettings": {"SiteURL": site.base}})
+
+
+def admin_bot(site: Server, name: str = "federation") -> str:
+    """The token of a new bot that is a system administrator."""
+    site.admin("PUT", "/config/patch", {"ServiceSettings": {"EnableBotAccountCreation": True}})
+    bot = site.admin("POST", "/bots", {"username": name})["user_id"]
+    site.admin("PUT", f"/users/{bot}/roles", {"roles": "system_user system_admin"})
+    token: str = site.admin("POST", f"/users/{bot}/tokens", {"description": "federation"})["token"]
+    return token
 
 
 def team_of(site: Server, name: str = "operations") -> str:

@@ -37,6 +37,8 @@ def create(app: App, request: Request) -> Answer:
         raise ApiError("model.post.is_valid.msg.app_error")
     fields = {"user_id": user["id"], "message": message, "root_id": _root(app, channel, wanted)}
     props = wanted.get("props") if isinstance(wanted.get("props"), dict) else {}
+    if app.store.get("bots", user_id=user["id"]) is not None:
+        props = {**props, "from_bot": "true"}
     hashtags = " ".join(re.findall(r"(?:^|\s)(#[A-Za-z]\w{2,})", message))
     post = places.add_post(app, channel, {**fields, "props": props, "hashtags": hashtags})
     post["file_ids"] = _attach(app, user, post, file_ids)
