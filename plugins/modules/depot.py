@@ -108,6 +108,15 @@ options:
     type: str
     choices: [auto, always, never]
     default: auto
+  verify:
+    description:
+      - With V(quick) an object in the store is believed by its name and size, as it was verified when it came in.
+      - With V(full) every object in the store is hashed first. A damaged one counts as missing, so it is taken from O(media) or
+        O(feed_from) again, and what is published is made anew of whole files. Where nothing brings it the module fails.
+      - An older bundle than the published one may bring what a kept generation lacks. Nothing of it is published.
+    type: str
+    choices: [quick, full]
+    default: quick
   title:
     description: Title of the page for people, and the origin that apt shows.
     type: str
@@ -128,6 +137,13 @@ EXAMPLES = r"""
     keyring: /etc/mattermost-depot/bundle-key.asc
     gnupghome: /etc/mattermost-depot/gnupg
     signing_key_create: Mattermost depot <depot@example.com>
+
+- name: Repair the store from the medium
+  fieldops.mattermost.depot:
+    media: [/media/usb/site]
+    keyring: /etc/mattermost-depot/bundle-key.asc
+    gnupghome: /etc/mattermost-depot/gnupg
+    verify: full
 
 - name: Go back to what was published before
   fieldops.mattermost.depot:
@@ -253,7 +269,14 @@ def publish(module: AnsibleModule) -> Dict[str, Any]:
     key, created = SigningKey.obtain(
         given["gnupghome"], given["signing_key"], create_as=given["signing_key_create"], check=check
     )
-    depot = Depot(given["path"], key=key, title=given["title"], keep=given["keep"], prove=given["prove"])
+    depot = Depot(
+        given["path"],
+        key=key,
+        title=given["title"],
+        keep=given["keep"],
+        prove=given["prove"],
+        verify=given["verify"] == "full",
+    )
     if given["state"] == "rolled_back":
         result = depot.roll_back(given["generation"], now=time.time(), check=check)
     else:
@@ -319,6 +342,7 @@ def main() -> None:
             "signing_key_create": {"type": "str", "default": "", "no_log": False},
             "keep": {"type": "int", "default": 2},
             "prove": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
+            "verify": {"type": "str", "choices": ["quick", "full"], "default": "quick"},
             "title": {"type": "str", "default": "Mattermost depot"},
             "allow_expired": {"type": "bool", "default": False},
         },

@@ -42,6 +42,14 @@ options:
     description: Fingerprint or mail address of that key. May be left out when the home has only one.
     type: str
     default: ''
+  verify:
+    description:
+      - With V(quick) an object in the store is believed by its name and size, as it was verified when it came in.
+      - With V(full) every object that a generation or a waiting bundle needs is hashed again.
+      - What is missing or damaged is in RV(faults), and is warned of. O(list) does not name it, so that the next delta brings it again.
+    type: str
+    choices: [quick, full]
+    default: quick
 seealso:
   - module: fieldops.mattermost.depot
   - module: fieldops.mattermost.bundle
@@ -51,6 +59,12 @@ EXAMPLES = r"""
 - name: Look at the depot
   fieldops.mattermost.depot_info:
   register: depot
+
+- name: Hash the whole store
+  fieldops.mattermost.depot_info:
+    verify: full
+  register: depot
+  failed_when: depot.faults | length > 0
 
 - name: Write the list that is carried back
   fieldops.mattermost.depot_info:
@@ -102,11 +116,19 @@ incomplete:
   returned: success
   type: list
   elements: dict
+faults:
+  description:
+    - Objects that are V(missing) or V(damaged), which is their C(state). For each its C(sha256) and C(size), the C(generations) that
+      need it, the C(bundles) it came with, the C(items) it is, and all that in a sentence, C(text).
+    - Give M(fieldops.mattermost.depot) the media of these bundles again, with O(fieldops.mattermost.depot#module:verify=full).
+  returned: success
+  type: list
+  elements: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.bundle.errors import BundleError
+from ..module_utils.bundle.errors import BundleError, few
 from ..module_utils.bundle.holdings import Holdings
 from ..module_utils.bundle.openpgp import SigningKey
 
@@ -118,6 +140,7 @@ def main() -> None:
             "list": {"type": "path"},
             "gnupghome": {"type": "path"},
             "signing_key": {"type": "str", "default": "", "no_log": False},
+            "verify": {"type": "str", "choices": ["quick", "full"], "default": "quick"},
         },
         required_by={"list": ["gnupghome"]},
         supports_check_mode=True,
@@ -125,12 +148,17 @@ def main() -> None:
     given, changed = module.params, False
     try:
         holdings = Holdings(given["path"])
+        told = holdings.told(full=given["verify"] == "full")
         if given["list"]:
             key = SigningKey.find(given["gnupghome"], given["signing_key"])
             changed = holdings.write_list(given["list"], key, check=module.check_mode)
-        told = holdings.told()
     except BundleError as error:
         module.fail_json(msg=str(error))
+    if told["faults"]:
+        module.warn(
+            few([row["text"] for row in told["faults"]])
+            + "\nGive the depot the media of these bundles again, with verify=full."
+        )
     module.exit_json(changed=changed, **told)
 
 

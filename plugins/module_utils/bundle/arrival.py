@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Dict, FrozenSet, List, Mapping, Sequence, Tuple
 
+from . import fsutil
 from .depot_tree import Held
 from .errors import BundleError
 from .lock import Lock
 from .manifest import Root
-from .medium import THREADS, Inspection, copy_object
+from .medium import Inspection, copy_object
 from .pieces import Kept, Part, chain
 from .store import Store
 from .waiting import Awaited
@@ -94,9 +95,10 @@ class OnMedia(Arrival):
     def bring(self, wanted: Mapping[str, int], store: Store) -> None:
         def take(sha256: str) -> None:
             copy_object(self.inspection, sha256, store.path(sha256), kept=self.parts.get(sha256, ()))
+            store.renewed(sha256)
             self.kept.forget(sha256)
 
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(fsutil.THREADS) as pool:
             list(pool.map(take, sorted(wanted, key=lambda sha256: -wanted[sha256])))
 
     def loose(self, store: Store) -> List[Part]:
@@ -130,13 +132,20 @@ def refuse_incomplete(arrival: Arrival, awaited: Awaited, absent: Sequence[str],
     raise BundleError(f"The bundle {root.name} is not complete: {lacking}. Give all its media.")
 
 
+def is_older(arrival: Arrival, held: Mapping[str, Held], seen: Mapping[str, Any]) -> bool:
+    """Than what was ever published of that name, and not what is published now, as after a rollback."""
+    name = arrival.name
+    published = name in held and arrival.root_sha256 == held[name].facts["root"]
+    return not published and name in seen and arrival.root.version < seen[name]["version"]
+
+
 def refuse_rollback(arrival: Arrival, held: Mapping[str, Held], seen: Mapping[str, Any]) -> None:
     """An older root than was ever published is refused, but for the one that is published; and so is a second one of a version."""
     root, name = arrival.root, arrival.name
     known = seen.get(name)
     if known is None or (name in held and arrival.root_sha256 == held[name].facts["root"]):
         return
-    if root.version < known["version"]:
+    if is_older(arrival, held, seen):
         raise BundleError(
             f"The bundle {name} on {arrival.where} is version {root.version}; the depot has version {known['version']} "
             "already and does not go back. Bring the newest bundle."

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from . import fsutil
-from .arrival import Arrival, refuse_rollback
+from .arrival import Arrival, is_older, refuse_rollback
 from .changes import compare, summary
 from .depot_page import render_page, sections
 from .depot_tree import Held
@@ -71,11 +71,13 @@ class Depot:
         title: str = "Mattermost depot",
         keep: int = 2,
         prove: str = "auto",
+        verify: bool = False,
     ) -> None:
         self.root = root
         self.key = key
         self.title = title
         self.keep = keep
+        self.verify = verify
         self._prune_due = os.path.join(root, ".prune-due")
         self._mend_due = os.path.join(root, ".mend-due")
         self.store = Store(os.path.join(root, "store"))
@@ -107,30 +109,34 @@ class Depot:
         """Verify what media and another depot bring, take in what the store lacks, make a generation if that is news."""
         terms = Terms(keyring, now, allow_expired, required_signers)
         with self._alone(check):
+            self._look()
             current = self.generations.current()
             manifest, held = self.generations.manifest(current), self.generations.held(current)
             arrived = self.intake.arrivals(media, other, terms, held)
-            for arrival in arrived:
-                refuse_rollback(arrival, held, manifest.get("seen", {}))
+            arrived, older, wanted = self._sift(arrived, held, manifest.get("seen", {}))
             found = self.intake.sort(arrived, held)
             if not arrived and not held and not found.awaited:
                 raise BundleError(f"The depot {self.root} holds nothing yet, and no media are given.")
             bundles = {**held, **{arrival.name: _taken(arrival, held) for arrival in found.ready}}
+            self.intake.take_in(bundles, [*arrived, *older], check=True)  # fails where that cannot be mended
             damaged = self._is_damaged(held, check)
-            copied = self.intake.take_in(bundles, arrived, check=check)
+            copied = self.intake.take_in(bundles, [*arrived, *older], check=check)
             copied.news = copied.news or damaged
-            part = self.intake.take_in_part(found.part, check=check)
+            left = self.intake.lacking(bundles)
+            more = self.intake.mend(older, {one: wanted[one] for one in wanted if one not in left}, check=check)
+            more.add(self.intake.take_in_part(found.part, check=check))
             result = self._result(manifest, held, bundles, copied)
             self._finish(result, bundles, found.awaited, now=now, check=check)
-        result.objects_copied += part.objects
-        result.bytes_copied += part.bytes
-        result.changed = result.changed or part.news
+        result.objects_copied += more.objects
+        result.bytes_copied += more.bytes
+        result.changed = result.changed or more.news
         return result
 
     @told_plainly
     def roll_back(self, number: Optional[int], *, now: float, check: bool = False) -> DepotResult:
         """Publish what an earlier generation was made of, as a new one: to clients time only goes forward."""
         with self._alone(check):
+            self._look()
             current, target = self.generations.current(), self.generations.earlier(number)
             manifest, held = self.generations.manifest(current), self.generations.held(current)
             same = roots_of(self.generations.manifest(target)) == roots_of(manifest)
@@ -159,6 +165,25 @@ class Depot:
             if not check:
                 carry_out(plan, self.generations, self.store)
             return bool(plan.numbers or plan.objects), plan
+
+    def _look(self) -> None:
+        """Where that is asked for, believe no object of the store before it is hashed again."""
+        if self.verify:
+            self.store.check(self.store.names())
+
+    def _sift(
+        self, arrived: Sequence[Arrival], held: Mapping[str, Held], seen: Mapping[str, Any]
+    ) -> Tuple[List[Arrival], List[Arrival], Dict[str, int]]:
+        """What may be published, and older bundles that bring what a generation lacks that is kept, which is all they are for."""
+        wanted: Dict[str, int] = {}
+        if any(is_older(arrival, held, seen) for arrival in arrived):
+            for number in self.generations.numbers():
+                wanted.update(self.intake.lacking(self.generations.held(number)))
+        older = [one for one in arrived if is_older(one, held, seen) and wanted.keys() & one.whole]
+        fresh = [one for one in arrived if one not in older]
+        for arrival in fresh:
+            refuse_rollback(arrival, held, seen)
+        return fresh, older, wanted
 
     def _is_damaged(self, held: Mapping[str, Held], check: bool) -> bool:
         """Whether objects of what is published are not whole, by this run or by one that was killed before it mended that."""

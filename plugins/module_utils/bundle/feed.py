@@ -12,7 +12,7 @@ import shlex
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from typing import BinaryIO, Dict, Iterator, List, Mapping, Sequence, Tuple, cast
+from typing import BinaryIO, Collection, Dict, Iterator, List, Mapping, Sequence, Tuple, cast
 
 from . import fsutil, manifest
 from .arrival import Arrival
@@ -189,10 +189,14 @@ def arrivals(
     held: Mapping[str, Held],
     *,
     now: float,
+    lacking: Collection[str] = (),
     allow_expired: bool = False,
     required_signers: int = 1,
 ) -> List[FromDepot]:
-    """Every bundle the other depot has in a newer version than this one. An older one there is no mistake: it is left."""
+    """Every bundle the other depot has in a newer version than this one, and the same where this one lacks objects of it.
+
+    An older one there is no mistake: it is left.
+    """
     found = []
     for name, directory in depot.bundles():
         root, signers, documents = depot.open(directory, keyring)
@@ -200,7 +204,7 @@ def arrivals(
             raise BundleError(f"{directory} of {depot.place} holds the bundle {root.name}, not {name}.")
         digest = fsutil.sha256_bytes(documents[manifest.ROOT])
         version, at_hand = (held[name].facts["version"], held[name].facts["root"]) if name in held else (0, "")
-        if digest == at_hand or root.version < version:
+        if (digest == at_hand and name not in lacking) or root.version < version:
             continue
         check_dates(root, depot.place, now, allow_expired)
         if len(signers) < required_signers:

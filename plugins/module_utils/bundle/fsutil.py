@@ -15,11 +15,13 @@ import re
 import shutil
 import stat
 import time
-from typing import Any, BinaryIO, Callable, Iterator, Optional, Tuple
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, BinaryIO, Callable, Iterator, List, Optional, Sequence, Tuple
 
 from .errors import BundleError
 
 CHUNK = 1 << 20
+THREADS = min(4, os.cpu_count() or 1)  # that read from one disk at a time
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SAFE_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~=@-]*")
 
@@ -78,6 +80,19 @@ def read_plain(path: str, *, limit: int = 256 * CHUNK) -> bytes:
 def sha256_file(path: str) -> Tuple[str, int]:
     with open_plain(path) as handle:
         return sha256_stream(handle)
+
+
+def hash_all(paths: Sequence[str]) -> List[str]:
+    """The sha256 of each file, several at a time; nothing for one that its disk does not give back."""
+
+    def digest(path: str) -> str:
+        try:
+            return sha256_file(path)[0]
+        except OSError:
+            return ""
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(digest, paths))
 
 
 def remove(path: str) -> None:

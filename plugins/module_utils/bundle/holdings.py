@@ -10,6 +10,7 @@ from typing import Any, Dict
 from . import fsutil
 from .depot_page import sections
 from .errors import BundleError, told_plainly
+from .faults import find_faults
 from .generations import CURRENT, Generations
 from .have_list import LIST, HaveList
 from .lock import moment_of
@@ -28,8 +29,9 @@ class Holdings:
         self.waiting = Waiting(root, self.store)
 
     @told_plainly
-    def told(self) -> Dict[str, Any]:
-        """Generations, bundles, contents, and what is missing."""
+    def told(self, *, full: bool = False) -> Dict[str, Any]:
+        """Generations, bundles, contents, what is missing, and what is not as it was; with full every object is hashed."""
+        waiting = self.waiting.read().values()
         number = self.generations.current()
         document = self.generations.manifest(number)
         return {
@@ -42,7 +44,8 @@ class Holdings:
             "contents": sections(document),
             "proofs": document.get("proofs", []),
             "generations": [self._generation(one) for one in self.generations.numbers()],
-            "incomplete": self.waiting.told(list(self.waiting.read().values())),
+            "incomplete": self.waiting.told(list(waiting)),
+            "faults": find_faults(self.store, self.generations, [one.lock for one in waiting], full=full),
         }
 
     def _generation(self, number: int) -> Dict[str, Any]:
@@ -53,7 +56,10 @@ class Holdings:
 
     @told_plainly
     def have_list(self) -> HaveList:
-        """Objects of what is published and of what waits; those of older generations may be pruned before a delta comes."""
+        """Objects of what is published and of what waits; those of older generations may be pruned before a delta comes.
+
+        What was found damaged is left out, so that the next delta brings it.
+        """
         number = self.generations.current()
         document = self.generations.manifest(number)
         waiting = self.waiting.read().values()

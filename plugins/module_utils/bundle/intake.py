@@ -45,6 +45,11 @@ class Copied:
     bytes: int = 0
     news: bool = False
 
+    def add(self, other: Copied) -> None:
+        self.objects += other.objects
+        self.bytes += other.bytes
+        self.news = self.news or other.news
+
     def count(self, sizes: Sequence[int]) -> None:
         self.objects += len(sizes)
         self.bytes += sum(sizes)
@@ -74,7 +79,9 @@ class Intake:
             found += [OnMedia.of(inspection, self.waiting.kept) for inspection in opened.values()]
         if other is not None:
             there = {arrival.name for arrival in found}
-            found += [one for one in feed.arrivals(other, terms.keyring, held, **given) if one.name not in there]
+            lacking = [name for name, one in held.items() if self.lacking({name: one})]
+            fed = feed.arrivals(other, terms.keyring, held, lacking=lacking, **given)
+            found += [one for one in fed if one.name not in there]
         return found
 
     def sort(self, arrived: Sequence[Arrival], held: Mapping[str, Held]) -> Sorted:
@@ -105,13 +112,25 @@ class Intake:
         absent = [sha256 for sha256 in missing if not any(sha256 in arrival.whole for arrival in arrived)]
         if absent:
             raise BundleError(
-                f"The store lacks {len(absent)} of the objects needed, the first is {absent[0]}, and nothing given brings them. "
-                "Bring the media of their bundles again."
+                f"The store lacks {len(absent)} of the objects needed, or has them damaged; the first is {absent[0]}. Nothing "
+                "given brings them: bring the media of their bundles again."
             )
         copied = Copied()
         copied.count(list(missing.values()))
         if not check:
             self._copy(missing, arrived)
+        return copied
+
+    def mend(self, older: Sequence[Arrival], wanted: Mapping[str, int], *, check: bool) -> Copied:
+        """What older bundles bring of objects that are wanted. Nothing of these bundles is published."""
+        brought = set().union(*(arrival.whole for arrival in older))
+        missing = {
+            sha256: size for sha256, size in wanted.items() if sha256 in brought and not self.store.has(sha256, size)
+        }
+        copied = Copied()
+        copied.count(list(missing.values()))
+        if not check:
+            self._copy(missing, older)
         return copied
 
     def take_in_part(self, parts: Sequence[Arrival], *, check: bool) -> Copied:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import glob
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Dict, Iterator, List, Sequence, Tuple, Union
 
@@ -18,7 +17,6 @@ from .openpgp import Keyring
 from .pieces import Part
 from .store import object_path
 
-THREADS = min(4, os.cpu_count() or 1)
 _DAY = 86400
 
 
@@ -84,17 +82,9 @@ class Opened:
         findings.damaged += sorted(name for name in present if name in wanted and present[name] != wanted[name][1])
         to_hash = [name for name in wanted if present.get(name) == wanted[name][1] and (full or name in small)]
         to_hash.sort(key=lambda name: -wanted[name][1])
-        with ThreadPoolExecutor(THREADS) as pool:
-            digests = list(pool.map(self._digest, to_hash))
+        digests = fsutil.hash_all([os.path.join(self.path, name) for name in to_hash])
         findings.damaged += [name for name, digest in zip(to_hash, digests) if digest != wanted[name][0]]
         return findings
-
-    def _digest(self, name: str) -> str:
-        """Of a file of the volume; nothing where the medium does not give it back."""
-        try:
-            return fsutil.sha256_file(os.path.join(self.path, name))[0]
-        except OSError:
-            return ""
 
 
 def _walk(top: str, findings: Findings, below: str = "") -> Iterator[Tuple[str, int]]:

@@ -14,7 +14,6 @@ from .documents import Documents, Standing, volumes_at
 from .errors import BundleError
 from .lock import stamp
 from .manifest import Index, Piece, Root, Volume
-from .medium import THREADS
 from .openpgp import SigningKey
 from .store import Store, object_path
 from .volumes import Plan, blocks
@@ -107,7 +106,7 @@ class Sealer:
             sha256, size, target = row
             fsutil.link_or_copy(self.store.path(sha256), target, sha256=sha256, size=size)
 
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(fsutil.THREADS) as pool:
             list(pool.map(place, absent))
         return bool(absent)
 

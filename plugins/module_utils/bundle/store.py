@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from typing import Iterator, Optional
+from typing import Iterable, Iterator, Optional, Set
 
 from . import fsutil
 
@@ -20,6 +20,7 @@ class Store:
 
     def __init__(self, root: str) -> None:
         self.root = root
+        self._damaged: Set[str] = set()  # as check() found out
 
     def path(self, sha256: str) -> str:
         return os.path.join(self.root, object_path(sha256))
@@ -31,7 +32,19 @@ class Store:
         return os.path.join(self.root, "state", name)
 
     def has(self, sha256: str, size: int) -> bool:
-        return fsutil.size_of(self.path(sha256)) == size
+        """By its name and size, as it was verified when it came in; unless check() found it damaged since."""
+        return sha256 not in self._damaged and fsutil.size_of(self.path(sha256)) == size
+
+    def check(self, names: Iterable[str]) -> None:
+        """Hash these objects, as far as they are there. A damaged one counts as missing until it comes in again."""
+        there = [sha256 for sha256 in sorted(names) if fsutil.size_of(self.path(sha256)) is not None]
+        digests = fsutil.hash_all([self.path(sha256) for sha256 in there])
+        damaged = {sha256 for sha256, digest in zip(there, digests) if digest != sha256}
+        self._damaged = self._damaged.difference(there) | damaged
+
+    def renewed(self, sha256: str) -> None:
+        """It came in again, verified."""
+        self._damaged.discard(sha256)
 
     def is_intact(self, sha256: str, size: int) -> bool:
         """Whether the object is there and still hashes to its name."""
@@ -41,6 +54,7 @@ class Store:
         sha256 = fsutil.sha256_bytes(data)
         if not self.has(sha256, len(data)):
             fsutil.write_atomic(self.path(sha256), data, mode=0o444)
+            self.renewed(sha256)
         return sha256
 
     def add_file(self, source: str, *, sha256: str, size: int) -> bool:
@@ -49,6 +63,7 @@ class Store:
             return False
         fsutil.make_directory(os.path.dirname(self.path(sha256)))
         fsutil.copy_verified(source, self.path(sha256), sha256=sha256, size=size)
+        self.renewed(sha256)
         return True
 
     def adopt(self, part: str, sha256: str) -> None:
@@ -56,6 +71,7 @@ class Store:
         fsutil.make_directory(os.path.dirname(self.path(sha256)))
         os.chmod(part, 0o444)
         os.replace(part, self.path(sha256))
+        self.renewed(sha256)
 
     def read(self, sha256: str) -> Optional[bytes]:
         if fsutil.size_of(self.path(sha256)) is None:

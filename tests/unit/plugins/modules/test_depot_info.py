@@ -109,3 +109,25 @@ def test_failures_are_messages(made: Side, run_module: Run) -> None:
     assert "gnupghome" in run_module("depot_info", list="/x")["msg"]
     (made.top / "depot/current/manifest.json").write_text("{}")
     assert "is not of format 1" in run_module("depot_info", path=str(made.top / "depot"))["msg"]
+
+
+def test_the_store_is_hashed_where_that_is_asked_for(made: Side, run_module: Run) -> None:
+    place = str(made.top / "depot")
+    assert run_module("depot_info", path=place, verify="full")["faults"] == []
+    victim = next(path for path in (made.top / "depot/store/objects").rglob("*/*/*") if path.read_bytes() == b"data")
+    victim.chmod(0o644)
+    victim.write_bytes(b"dust")
+    quick = run_module("depot_info", path=place)
+    assert quick["faults"] == [] and "warnings" not in quick
+    result = run_module("depot_info", path=place, verify="full")
+    (row,) = result["faults"]
+    assert (row["sha256"], row["state"], row["items"]) == (victim.name, "damaged", ["file x"])
+    told = str(result["warnings"])
+    assert row["text"] in told and "Give the depot the media of these bundles again, with verify=full." in told
+    given = {"path": place, "gnupghome": made.keys["depot"].home, "prove": "never"}
+    medium = {"media": [str(made.volume)], "keyring": made.keys["bundle"].public_key().decode()}
+    told = run_module("depot", **given, verify="full")
+    assert told["failed"] and "has them damaged" in told["msg"]
+    assert not run_module("depot", **given, **medium)["changed"]
+    assert run_module("depot", **given, **medium, verify="full")["changed"] and victim.read_bytes() == b"data"
+    assert run_module("depot_info", path=place, verify="full")["faults"] == []
