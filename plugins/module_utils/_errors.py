@@ -72,7 +72,7 @@ REMEDIES: Dict[str, str] = {
     "api.license.add_license.unique_users.app_error": "Deactivate accounts, or get a licence with more seats.",
     "api.license.upgrade_needed.app_error": "Only the Enterprise release can take a licence; this is Team Edition.",
     "api.context.mfa_required.app_error": (
-        "The server demands multi-factor authentication of this account. Set it up, or use a personal access token."
+        "The server demands multi-factor authentication of this account. Set it up, or use the token of a bot."
     ),
     "api.command_share.channel_invite_not_home.error": (
         "Only the server where the channel is at home shares it with others."

@@ -175,7 +175,9 @@ def _passwords(present: list[Mapping[str, Any]], facts: Mapping[str, Any]) -> li
     for connection in present if facts["exchange_dir"] else ():
         peer = connection["peer"]
         done = rows.get(peer, {}).get("state") == "confirmed"
-        if peer not in facts["heard"] and not done and peer not in facts["passwords"]:
+        # One that is met in a play, and is missing in this one, waits.
+        known = facts["heard"].keys() | {*facts["expected"], *facts["passwords"]}
+        if not done and peer not in known:
             problems.append(
                 f"{PREFIX}passwords has none for {peer}, which is not in this play: agree on one by another way than the invitation's, "
                 "and give both sides the same."

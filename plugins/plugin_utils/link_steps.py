@@ -131,6 +131,11 @@ class Steps:
         peer, row = connection["peer"], self.rows.get(connection["peer"])
         if row is not None and row["state"] == "confirmed":
             self._stands(connection)
+        elif peer in self.given["expected"]:
+            self.result["waiting"][peer] = (
+                f"{peer} is in the inventory, but not in this play: run again when its hosts can be reached, without --limit. Or agree on a "
+                "password with it, give that as mattermost_federation_passwords, and let the invitation travel as a file."
+            )
         elif not self.given["exchange_dir"]:
             self.result["waiting"][peer] = (
                 f"{peer} is not in this play: give mattermost_federation_exchange_dir, a directory for invitations."

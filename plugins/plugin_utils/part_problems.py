@@ -119,11 +119,6 @@ def _together(given: Given) -> Iterator[str]:
             f"{PREFIX}_guests_mfa_enforced asks everybody for a second factor, so that the first administrator's password alone opens nothing "
             f"any more: make a bot that is a system administrator, and give its token as {PREFIX}_admin_token."
         )
-    if "guests" in on and values.get("guests_mfa_enforced") and given.get("federation_enabled"):
-        yield (
-            f"{PREFIX}_guests_mfa_enforced asks everybody for a second factor, the administrator too, who then could not make the "
-            f"connections: once they stand, set {PREFIX}_federation_enabled to false as well."
-        )
     if "calls" in on and values.get("calls_recordings_enabled") and not values.get("calls_offloader_url"):
         yield f"{PREFIX}_calls_recordings_enabled is true, but {PREFIX}_calls_offloader_url is empty: nothing would record."
     if "m365" in on and "entra" not in on:

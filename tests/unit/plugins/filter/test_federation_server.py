@@ -100,6 +100,7 @@ def context(given: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "table": given,
         "archive": False,
         "exchange_dir": "",
+        "expected": [],
         "files": {},
         "renew": [],
         "now": NOW,
@@ -173,6 +174,20 @@ class TestApart:
         why = "bravo is not in this play: give mattermost_federation_exchange_dir, a directory for invitations."
         assert steps([]) == {"waiting": {"bravo": why}}
         assert steps([row()]) == {}
+
+    @pytest.mark.parametrize("place", ["", "/exchange"])
+    def test_one_that_is_met_in_a_play_and_is_missing_in_this_one(self, place: str) -> None:
+        """It waits, and its link is not made by files on the side."""
+        why = {
+            "bravo": "bravo is in the inventory, but not in this play: run again when its hosts can be reached, without --limit. Or agree on "
+            "a password with it, give that as mattermost_federation_passwords, and let the invitation travel as a file."
+        }
+        given: dict[str, Any] = {"expected": ["alpha", "bravo"], "exchange_dir": place}
+        assert steps([], **given) == steps([pending()], **given) == {"waiting": why}
+        assert steps([row()], **given) == {}
+        assert steps([], name="bravo", **given)["waiting"]["alpha"].startswith("alpha is in the inventory")
+        found = federation_status(part(), [], {"failures": [], "waiting": why, "probed": {}, "checked_at": "now"})
+        assert found["connections"][0]["reasons"] == [why["bravo"]] and not found["healthy"]
 
     def test_inviting(self) -> None:
         why = {
@@ -347,6 +362,7 @@ def facts(**changes: Any) -> dict[str, Any]:
         "heard": {},
         "closing": [],
         "exchange_dir": "",
+        "expected": [],
         "passwords": [],
         **changes,
     }
@@ -365,6 +381,11 @@ TAKEN = (
 
 
 class TestProblems:
+    def test_no_password_is_asked_for_with_one_that_is_met_in_a_play(self) -> None:
+        """Missing in this play or not: that is no mistake, and other links are set up."""
+        for known_by in ({"expected": ["bravo"]}, {"heard": {"bravo": None}}, {"passwords": ["bravo"]}):
+            assert federation_server_problems(part(), facts(exchange_dir="/exchange", **known_by)) == []
+
     def test_none(self) -> None:
         stands = facts(
             seen=[row("bravo", JOINT, ARRIVED)],

@@ -89,7 +89,7 @@ def on(*parts: str) -> dict[str, bool]:
 
 
 def given(*parts: str, **changes: Any) -> dict[str, Any]:
-    known = ("version", "license", "links", "servers", "federation_enabled", "flows_extra", "members", "groups")
+    known = ("version", "license", "links", "servers", "flows_extra", "members", "groups")
     return {
         "parts": on(*parts),
         "values": {**GOOD, **{name: value for name, value in changes.items() if name not in known}},
@@ -97,7 +97,6 @@ def given(*parts: str, **changes: Any) -> dict[str, Any]:
         "license": "",
         "links": {},
         "servers": 2,
-        "federation_enabled": True,
         "members": MEMBERS,
         "groups": {"mattermost_proxy": ["gate"]},
         "flows_extra": [
@@ -240,16 +239,7 @@ def test_a_part_with_its_values_has_no_problem(part: str) -> None:
         (["compliance_export"], {"compliance_export_time": "25:00"}, "compliance_export_time is '25:00'; write hours"),
         (["retention"], {"retention_file_hours": 0}, "retention_file_hours is 0; give the hours"),
         (["legal_hold", "retention"], {"legal_hold_time": "04:00"}, "before the deletion begins."),
-        (
-            ["guests"],
-            {"guests_mfa_enforced": True, "admin_token": "hunter2"},
-            "the administrator too, who then could not make the connections",
-        ),
-        (
-            ["guests"],
-            {"guests_mfa_enforced": True, "federation_enabled": False},
-            "give its token as mission_partner_admin_token.",
-        ),
+        (["guests"], {"guests_mfa_enforced": True}, "give its token as mission_partner_admin_token."),
         (["calls"], {"calls_auth_key": ""}, "calls_enabled is true, but mission_partner_calls_auth_key is empty."),
         (["calls"], {"members": MEMBERS[1:], "flows_extra": []}, "calls_rtcd_url is reached on port 8045 of 10.0.0.7"),
         (["calls"], {"calls_offloader_url": "http://10.0.0.8:4546", "flows_extra": []}, "port 4546 of 10.0.0.8"),
