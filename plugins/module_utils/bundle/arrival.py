@@ -94,7 +94,15 @@ class OnMedia(Arrival):
 
     def bring(self, wanted: Mapping[str, int], store: Store) -> None:
         def take(sha256: str) -> None:
-            copy_object(self.inspection, sha256, store.path(sha256), kept=self.parts.get(sha256, ()))
+            try:
+                copy_object(self.inspection, sha256, store.path(sha256), kept=self.parts.get(sha256, ()))
+            except BundleError as error:
+                if self.kept.drop_damaged(sha256):
+                    raise BundleError(
+                        f"Pieces of object {sha256} that came on earlier media were damaged in {self.kept.directory} since, and "
+                        f"are removed. Bring the other volumes of the bundle {self.name} again, then this one."
+                    ) from error
+                raise
             store.renewed(sha256)
             self.kept.forget(sha256)
 

@@ -26,17 +26,16 @@ class Part:
 
 
 def chain(parts: Sequence[Part], size: int) -> Optional[List[Part]]:
-    """The parts that make up a whole object, in order; None while one is missing."""
-    by_offset = {part.piece.offset: part for part in parts}
-    found: List[Part] = []
-    position = 0
-    while position < size:
-        part = by_offset.get(position)
-        if part is None:
-            return None
-        found.append(part)
-        position += part.piece.size
-    return found if position == size else None
+    """The parts that make up a whole object, in order; None while one is missing.
+
+    An object may have been cut in several ways, for media of several sizes. Of two pieces that do as well the later one counts.
+    """
+    rests: Dict[int, List[Part]] = {size: []}  # what there is from an offset to the end
+    for part in sorted(parts, key=lambda part: -part.piece.offset):
+        rest = rests.get(part.piece.offset + part.piece.size)
+        if rest is not None and part.piece.size > 0:
+            rests[part.piece.offset] = [part, *rest]
+    return rests.get(0)
 
 
 def join(parts: Sequence[Part], target: str, *, sha256: str, size: int) -> None:
@@ -59,10 +58,11 @@ def join(parts: Sequence[Part], target: str, *, sha256: str, size: int) -> None:
 
 def _damaged(parts: Sequence[Part]) -> str:
     """Which piece is to blame: its own hash tells."""
-    for part in parts:
-        if fsutil.sha256_file(part.path) != (part.piece.sha256, part.piece.size):
-            return part.path
-    return parts[0].path
+    return next((part.path for part in parts if not _is_whole(part)), parts[0].path)
+
+
+def _is_whole(part: Part) -> bool:
+    return fsutil.sha256_file(part.path) == (part.piece.sha256, part.piece.size)
 
 
 def cut_all(
@@ -173,6 +173,13 @@ class Kept:
                     part = Part(Piece(sha256, number, offset, size, fields[3]), os.path.join(folder, name))
                     found.setdefault(sha256, []).append(part)
         return found
+
+    def drop_damaged(self, sha256: str) -> bool:
+        """Remove pieces of an object that are not what they were when they came in. Returns whether there were such."""
+        gone = [part.path for part in self.parts().get(sha256, ()) if not _is_whole(part)]
+        for path in gone:
+            os.unlink(path)
+        return bool(gone)
 
     def forget(self, sha256: str) -> None:
         """Remove what waited for an object that has come together, or is not wanted any more."""

@@ -182,6 +182,58 @@ def test_a_damaged_piece(made: Volumes) -> None:
     assert pieces(made) == []
 
 
+def test_a_piece_that_is_damaged_while_it_waits(made: Volumes) -> None:
+    """It comes in again on its volume; nobody has to remove it by hand."""
+    names = made.names()
+    publish(made, *names[:-1])
+    victim = pieces(made)[0]
+    data = victim.read_bytes()
+    victim.chmod(0o644)
+    victim.write_bytes(b"X" + data[1:])
+    with pytest.raises(
+        BundleError, match=r"Pieces of object \w+ that came on earlier media were damaged .* are removed\."
+    ):
+        publish(made, names[-1])
+    assert not victim.exists() and not current(made).exists()
+    assert publish(made, *names[:-1]).generation == 0
+    assert publish(made, names[-1]).generation == 1
+    assert served(made)
+
+
+def test_a_medium_that_is_damaged_is_not_taken_for_what_waits(made: Volumes) -> None:
+    names = [name for name in made.names() if any(made.path.glob(f"{name}/objects/pieces/*/*"))]
+    others = [name for name in made.names() if name != names[-1]]
+    publish(made, *others)
+    before = pieces(made)
+    victim = next(made.medium(names[-1]).rglob("objects/pieces/*/*"))
+    data = victim.read_bytes()
+    victim.unlink()
+    victim.write_bytes(b"X" + data[1:])
+    with pytest.raises(BundleError, match=rf"{victim} is damaged: its object \w+ does not come together"):
+        publish(made, names[-1])
+    assert pieces(made) == before != []
+    victim.write_bytes(data)
+    assert publish(made, names[-1]).generation == 1
+
+
+def test_pieces_of_another_cut_are_not_in_the_way(made: Volumes) -> None:
+    """The same object, cut for media of another size: what is kept of the first cut fits nothing of the second."""
+    made.add("more", 1000)
+    made.make(later=60, volume_size=520_000)
+    publish(made, next(name for name in made.names() if any(made.path.glob(f"{name}/objects/pieces/*/1"))))
+    kept = {path.name for path in pieces(made)}
+    made.add("more", 2000)
+    made.make(later=120)
+    shutil.rmtree(made.side.top / "media")
+    names, seen = made.names(), []
+    for name in names[:-1]:
+        assert publish(made, name).generation == 0
+        seen.append({path.name for path in pieces(made)})
+    assert any(kept < there for there in seen), "both cuts are there"
+    assert publish(made, names[-1]).generation == 1
+    assert served(made)
+
+
 def list_of(made: Volumes) -> HaveList:
     path = str(made.side.top / "depot-list.json")
     Holdings(str(made.side.top / "depot")).write_list(path, made.side.keys["depot"])
