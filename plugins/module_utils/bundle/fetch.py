@@ -125,16 +125,17 @@ class Client:
         fsutil.make_directory(os.path.dirname(part))
         if local_path(url) is not None or sha256 is None:
             fsutil.remove(part)
-        while True:
+        for _start in range(2):  # what the first one continued may have been damaged
             fetched = self.patiently(lambda: self._continue(url, part, size, tell), url)
             if (sha256 is None or fetched.sha256 == sha256) and (size is None or fetched.size == size):
                 return fetched
             fsutil.remove(part)
             if not fetched.resumed:
-                raise BundleError(
-                    f"{url} is not what was promised: it has {fetched.size} bytes with sha256 {fetched.sha256}, expected "
-                    f"are {size} bytes with sha256 {sha256}. If its publisher replaced it, make the lock again."
-                )
+                break
+        raise BundleError(
+            f"{url} is not what was promised: it has {fetched.size} bytes with sha256 {fetched.sha256}, expected "
+            f"are {size} bytes with sha256 {sha256}. If its publisher replaced it, make the lock again."
+        )
 
     def _continue(self, url: str, part: str, size: Optional[int], tell: Callable[[int], object]) -> Fetched:
         """Bring a part file to its end. What it already holds is hashed again, not trusted."""

@@ -125,6 +125,17 @@ def test_another_content_is_refused(client: Client, url: str, part: Path, web: W
     assert not part.exists()
 
 
+def test_a_server_that_always_breaks_and_has_another_content(
+    client: Client, url: str, part: Path, web: WebServer
+) -> None:
+    """Each try is continued, and none could tell by that whether what it began with was to blame."""
+    web.plan("/file", *["cut", None] * 5)
+    with pytest.raises(BundleError, match=r"is not what was promised"):
+        client.download(url, str(part), sha256=sha256_bytes(b"other"), size=len(DATA))
+    assert ranges(web) == ["-", f"bytes={len(DATA) // 2}-"] * 2
+    assert not part.exists()
+
+
 def test_a_server_that_never_ends_is_left(client: Client, url: str, part: Path, web: WebServer) -> None:
     web.plan("/file", "endless")
     with pytest.raises(BundleError, match=r"is not what was promised"):
