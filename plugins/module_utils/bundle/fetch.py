@@ -16,7 +16,8 @@ from typing import Any, Callable, Iterator, Mapping, Optional, Tuple, TypeVar
 from . import fsutil
 from .access import Keychain
 from .errors import BundleError
-from .transport import Body, TransientError, Transport, doing_of, local_path
+from .pace import Pace, TransientError
+from .transport import Body, Transport, doing_of, local_path
 
 T = TypeVar("T")
 _VALIDATORS = {"etag": "ETag", "last_modified": "Last-Modified"}
@@ -57,6 +58,7 @@ class Client:
         *,
         attempts: int = 5,
         timeout: float = 30.0,
+        pace: Optional[Pace] = None,
         back_off: float = 0.5,
         sleep: Callable[[float], None] = time.sleep,
         keychain: Optional[Keychain] = None,
@@ -64,7 +66,7 @@ class Client:
         self.attempts = attempts
         self.back_off = back_off
         self.sleep = sleep
-        self.transport = Transport(timeout=timeout, keychain=keychain)
+        self.transport = Transport(timeout=timeout, pace=pace, keychain=keychain)
 
     def get(
         self,
@@ -119,14 +121,18 @@ class Client:
         *,
         sha256: Optional[str] = None,
         size: Optional[int] = None,
+        limit: int = 64 << 30,
         tell: Callable[[int], object] = _quiet,
     ) -> Fetched:
-        """Fetch into a part file, which a killed run leaves to be continued, and check it when it is whole."""
+        """Fetch into a part file, which a killed run leaves to be continued, and check it when it is whole.
+
+        The limit is for what has no known size; it is not fetched further than that.
+        """
         fsutil.make_directory(os.path.dirname(part))
         if local_path(url) is not None or sha256 is None:
             fsutil.remove(part)
         for _start in range(2):  # what the first one continued may have been damaged
-            fetched = self.patiently(lambda: self._continue(url, part, size, tell), url)
+            fetched = self.patiently(lambda: self._continue(url, part, size, limit, tell), url)
             if (sha256 is None or fetched.sha256 == sha256) and (size is None or fetched.size == size):
                 return fetched
             fsutil.remove(part)
@@ -137,14 +143,11 @@ class Client:
             f"are {size} bytes with sha256 {sha256}. If its publisher replaced it, make the lock again."
         )
 
-    def _continue(self, url: str, part: str, size: Optional[int], tell: Callable[[int], object]) -> Fetched:
+    def _continue(self, url: str, part: str, size: Optional[int], limit: int, tell: Callable[[int], object]) -> Fetched:
         """Bring a part file to its end. What it already holds is hashed again, not trusted."""
         path = local_path(url)
         if path is not None:
-            with fsutil.leaving_nothing(part), fsutil.open_plain(path) as source, open(part, "wb") as copy:
-                sha256, length = fsutil.sha256_stream(source, copy.write)
-            tell(length)
-            return Fetched(sha256, length, {})
+            return _copy(path, part, url, size, limit, tell)
         digest, held = _hash_part(part)
         if held and held == size:
             return Fetched(digest.hexdigest(), held, {}, resumed=True)
@@ -155,6 +158,8 @@ class Client:
             fsutil.remove(part)
             raise TransientError(f"the server does not continue at byte {held}")
         total = held
+        if size is None and held + (answer.length or 0) > limit:
+            raise self._refuse(url, limit)
         with open(part, "ab" if held else "wb", buffering=0) as sink:
             for piece in _pieces(answer):
                 digest.update(piece)
@@ -162,12 +167,20 @@ class Client:
                     _write_whole(sink, piece)
                 total += len(piece)
                 tell(total)
+                if size is None and total > limit:
+                    fsutil.remove(part)
+                    raise self._refuse(url, limit)
                 if size is not None and total > size:
                     self.transport.drop()
                     return Fetched(digest.hexdigest(), total, {}, resumed=held > 0)
         if answer.length:
             raise TransientError(f"the connection broke after {total} bytes")
         return Fetched(digest.hexdigest(), total, _validators(answer), resumed=held > 0)
+
+    def _refuse(self, url: str, limit: int) -> BundleError:
+        """Hang up on what has no end that anybody would expect."""
+        self.transport.drop()
+        return _too_large(url, limit)
 
     def _get(self, url: str, questions: Mapping[str, str], limit: int, missing_ok: bool) -> Reply:
         answer = self.transport.ask("GET", url, questions, also=(404,) if missing_ok else ())
@@ -176,10 +189,7 @@ class Client:
     def _read_small(self, answer: http.client.HTTPResponse, url: str, limit: int) -> bytes:
         body = answer.read(limit + 1)
         if len(body) > limit:
-            self.transport.drop()
-            raise BundleError(
-                f"Cannot fetch {url}: it is larger than the {limit} bytes expected at most of such a file."
-            )
+            raise self._refuse(url, limit)
         if answer.length:
             raise TransientError(f"the connection broke after {len(body)} bytes")
         return body
@@ -210,6 +220,20 @@ class Client:
                     raise BundleError(f"Cannot {doing} {url}: {reason}. Gave up after {attempt} attempts.") from error
             self.sleep(self.back_off * 2 ** (attempt - 1))
             attempt += 1
+
+
+def _too_large(url: str, limit: int) -> BundleError:
+    return BundleError(f"Cannot fetch {url}: it is larger than the {limit} bytes expected at most of such a file.")
+
+
+def _copy(path: str, part: str, url: str, size: Optional[int], limit: int, tell: Callable[[int], object]) -> Fetched:
+    """A file of this machine."""
+    with fsutil.leaving_nothing(part), fsutil.open_plain(path) as source, open(part, "wb") as copy:
+        if size is None and os.fstat(source.fileno()).st_size > limit:
+            raise _too_large(url, limit)
+        sha256, length = fsutil.sha256_stream(source, copy.write)
+    tell(length)
+    return Fetched(sha256, length, {})
 
 
 def _pieces(answer: http.client.HTTPResponse) -> Iterator[bytes]:

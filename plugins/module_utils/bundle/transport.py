@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from .access import Keychain, origin_of, refusal, told
 from .errors import BundleError
+from .pace import Pace, TransientError
 
 Body = Union[bytes, BinaryIO, None]
 
@@ -34,10 +35,6 @@ MANIFEST_TYPES = (
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
-
-
-class TransientError(Exception):
-    """Something that may be gone at the next attempt."""
 
 
 def check_url(url: str, where: str) -> str:
@@ -82,8 +79,11 @@ def doing_of(method: str) -> str:
 class Transport:
     """Sends requests. Every thread keeps its own open connection to each server it talks to."""
 
-    def __init__(self, *, timeout: float = 30.0, keychain: Optional[Keychain] = None) -> None:
+    def __init__(
+        self, *, timeout: float = 30.0, pace: Optional[Pace] = None, keychain: Optional[Keychain] = None
+    ) -> None:
         self.timeout = timeout
+        self._answers = (pace or Pace()).answers()
         self.keychain = keychain or Keychain()
         self._own = threading.local()
         self._proxies = urllib.request.getproxies()
@@ -169,6 +169,7 @@ class Transport:
         connection = self._pool().get(key)
         if connection is None:
             connection = self._pool()[key] = self._connect(parts, proxy, trust[1])
+            connection.response_class = self._answers
         target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._") + (f"?{parts.query}" if parts.query else "")
         sent = {"User-Agent": _AGENT, "Accept-Encoding": "identity", **headers}
         if _MANIFEST.fullmatch(parts.path):

@@ -19,6 +19,7 @@ from ..workspace import Resolved, Workspace
 from .galaxy import Galaxy, Release
 
 _ROUNDS = 64
+_LIMIT = 1 << 30  # of a tarball whose size nobody tells; Galaxy servers take far smaller ones only
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class CollectionsResolver:
             or not unchanged
         ):
             part = store.part(fsutil.sha256_bytes(item.source.encode()))
-            fetched = client.download(item.source, part, sha256=item.sha256 or None)
+            fetched = client.download(item.source, part, sha256=item.sha256 or None, limit=_LIMIT)
             store.adopt(part, fetched.sha256)
             known = memory[item.source] = {**validators, "sha256": fetched.sha256, "size": fetched.size}
             held = store.path(fetched.sha256)

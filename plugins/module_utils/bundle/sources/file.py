@@ -17,6 +17,7 @@ from ..openpgp import Keyring
 from ..workspace import Resolved, Workspace
 from . import mattermost
 
+_LIMIT = 64 << 30  # of a file whose size nobody tells before
 _RELEASE = re.compile(r".*?-v?(\d+\.\d+\.\d+)[-.].*")
 
 
@@ -79,7 +80,7 @@ class FileResolver:
     def _fetch(self, validators: Mapping[str, str]) -> Tuple[str, int]:
         item, store = self.item, self.workspace.store
         part = store.part(item.sha256 or fsutil.sha256_bytes(item.url.encode()))
-        fetched = self.workspace.client.download(item.url, part, sha256=item.sha256 or None)
+        fetched = self.workspace.client.download(item.url, part, sha256=item.sha256 or None, limit=_LIMIT)
         store.adopt(part, fetched.sha256)
         return self._learn(fetched.sha256, fetched.size, validators)
 

@@ -23,6 +23,7 @@ from .pip import Pip, sha256_of
 
 _CONNECTIONS = 8
 _PAGE_LIMIT = 64 << 20
+_WHEEL_LIMIT = 16 << 30
 _PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
@@ -145,7 +146,7 @@ class WheelsResolver:
         if size is None and not self.workspace.checking:
             store = self.workspace.store
             part = store.part(wheel.sha256)
-            size = self.workspace.client.download(wheel.url, part, sha256=wheel.sha256).size
+            size = self.workspace.client.download(wheel.url, part, sha256=wheel.sha256, limit=_WHEEL_LIMIT).size
             store.adopt(part, wheel.sha256)
         if size is not None:
             self.workspace.memory[wheel.url] = {"sha256": wheel.sha256, "size": size}
