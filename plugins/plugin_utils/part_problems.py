@@ -114,11 +114,7 @@ def _forms(given: Given) -> Iterator[str]:
 
 def _together(given: Given) -> Iterator[str]:
     values, on = given["values"], _on(given)
-    if "guests" in on and values.get("guests_mfa_enforced") and not values.get("admin_token"):
-        yield (
-            f"{PREFIX}_guests_mfa_enforced asks everybody for a second factor, so that the first administrator's password alone opens nothing "
-            f"any more: make a bot that is a system administrator, and give its token as {PREFIX}_admin_token."
-        )
+    yield from _second_factor(given)
     if "calls" in on and values.get("calls_recordings_enabled") and not values.get("calls_offloader_url"):
         yield f"{PREFIX}_calls_recordings_enabled is true, but {PREFIX}_calls_offloader_url is empty: nothing would record."
     if "m365" in on and "entra" not in on:
@@ -132,6 +128,21 @@ def _together(given: Given) -> Iterator[str]:
         yield f"{PREFIX}_cluster_enabled is true, but the inventory has one server; a cluster has two or more."
     yield from _translation(given)
     yield from _shared_policies(given)
+
+
+def _second_factor(given: Given) -> Iterator[str]:
+    """With what is left to do for an account, a password that opens nothing would be found out in the middle."""
+    values, on = given["values"], _on(given)
+    extra = (values.get("settings_extra") or {}).get("ServiceSettings") or {}
+    by = "settings_extra" if extra.get("EnforceMultifactorAuthentication") else ""
+    if "guests" in on and values.get("guests_mfa_enforced"):
+        by = "guests_mfa_enforced"
+    linked = given.get("federation_enabled") and given["links"]
+    if by and not values.get("admin_token") and (linked or {"guests", "attributes", "retention"} & set(on)):
+        yield (
+            f"{PREFIX}_{by} asks everybody for a second factor, so that the first administrator's password alone opens nothing "
+            f"any more: make a bot that is a system administrator, and give its token as {PREFIX}_admin_token."
+        )
 
 
 def _translation(given: Given) -> Iterator[str]:

@@ -72,6 +72,7 @@ GOOD = {
     **{f"{part}_plugin": PLUGIN for part in ("matrix", "xmpp", "translation", "legal_hold", "m365")},
 }
 SECRET = "hunter2"
+FACTOR = {"ServiceSettings": {"EnforceMultifactorAuthentication": True}}
 MEMBERS = [
     {"address": "10.0.0.7", "components": ["mattermost_calls"], "ports": {"rtcd": 8045, "media": 8443}},
     {"address": "10.0.0.8", "components": ["mattermost_calls"], "ports": {"offloader": 4545}},
@@ -89,7 +90,7 @@ def on(*parts: str) -> dict[str, bool]:
 
 
 def given(*parts: str, **changes: Any) -> dict[str, Any]:
-    known = ("version", "license", "links", "servers", "flows_extra", "members", "groups")
+    known = ("version", "license", "links", "servers", "federation_enabled", "flows_extra", "members", "groups")
     return {
         "parts": on(*parts),
         "values": {**GOOD, **{name: value for name, value in changes.items() if name not in known}},
@@ -97,6 +98,7 @@ def given(*parts: str, **changes: Any) -> dict[str, Any]:
         "license": "",
         "links": {},
         "servers": 2,
+        "federation_enabled": True,
         "members": MEMBERS,
         "groups": {"mattermost_proxy": ["gate"]},
         "flows_extra": [
@@ -239,7 +241,22 @@ def test_a_part_with_its_values_has_no_problem(part: str) -> None:
         (["compliance_export"], {"compliance_export_time": "25:00"}, "compliance_export_time is '25:00'; write hours"),
         (["retention"], {"retention_file_hours": 0}, "retention_file_hours is 0; give the hours"),
         (["legal_hold", "retention"], {"legal_hold_time": "04:00"}, "before the deletion begins."),
-        (["guests"], {"guests_mfa_enforced": True}, "give its token as mission_partner_admin_token."),
+        (
+            ["guests"],
+            {"guests_mfa_enforced": True},
+            "mission_partner_guests_mfa_enforced asks everybody for a second factor, so that the first administrator's password alone opens "
+            "nothing any more: make a bot that is a system administrator, and give its token as mission_partner_admin_token.",
+        ),
+        (
+            ["retention"],
+            {"settings_extra": FACTOR},
+            "mission_partner_settings_extra asks everybody for a second factor",
+        ),
+        (
+            [],
+            {"settings_extra": FACTOR, "links": {"topology": "mesh"}},
+            "give its token as mission_partner_admin_token.",
+        ),
         (["calls"], {"calls_auth_key": ""}, "calls_enabled is true, but mission_partner_calls_auth_key is empty."),
         (["calls"], {"members": MEMBERS[1:], "flows_extra": []}, "calls_rtcd_url is reached on port 8045 of 10.0.0.7"),
         (["calls"], {"calls_offloader_url": "http://10.0.0.8:4546", "flows_extra": []}, "port 4546 of 10.0.0.8"),
@@ -316,6 +333,15 @@ def test_each_mistake_has_its_sentence(parts: list[str], changes: dict[str, Any]
     problems = mission_partner_parts_problems(given(*parts, **changes))
     assert len(problems) == 1 and sentence in problems[0], problems
     assert SECRET not in problems[0]
+
+
+def test_a_second_factor_for_all_is_no_problem_with_a_token_or_nothing_to_do() -> None:
+    enforced: dict[str, Any] = {"settings_extra": FACTOR}
+    links = {"links": {"topology": "mesh"}}
+    assert mission_partner_parts_problems(given("guests", guests_mfa_enforced=True, admin_token="t", **links)) == []
+    assert mission_partner_parts_problems(given("attributes", admin_token="t", **enforced)) == []
+    assert mission_partner_parts_problems(given("push", **enforced)) == []
+    assert mission_partner_parts_problems(given(federation_enabled=False, **enforced, **links)) == []
 
 
 def test_services_that_are_let_out_or_on_the_host_itself_are_no_problem() -> None:
