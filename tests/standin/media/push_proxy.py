@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
-"""A stand-in of the push proxy: its API, which checks a notification as the real one does and sends it nowhere.
+"""A stand-in of the push proxy: its API, which checks a notification as the real one does, and shows in its log what it would send on.
 
 Like the real one it goes on without a platform whose key it cannot read, and says so in its log alone.
 """
@@ -52,6 +52,7 @@ def send(message: dict[str, Any], ready: set[str]) -> dict[str, str]:
     platform = str(message.get("platform", "")).partition("-v")[0]
     if platform not in ready:
         return {"status": "FAIL", "error": f"Did not send message because of missing platform property type={platform}"}
+    print(f"would send on: {json.dumps(message, sort_keys=True)}", flush=True)
     return {"status": "OK"}
 
 

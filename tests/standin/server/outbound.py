@@ -65,12 +65,6 @@ class Outbound:
             calls.append((_TELEMETRY, "Failed to send telemetry"))
         return calls
 
-    def push(self) -> None:
-        """Someone was mentioned: a mobile notification goes to the push server."""
-        server = self._setting("EmailSettings.PushNotificationServer")
-        if self._setting("EmailSettings.SendPushNotifications") and server:
-            self.attempt(server, "Failed to send mobile app message to the push server", "warn")
-
     def preview(self, url: str) -> None:
         if self._setting("ServiceSettings.EnableLinkPreviews"):
             self.attempt(url, "Failed to get embedded content for a post", "warn")

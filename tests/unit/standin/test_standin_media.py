@@ -216,7 +216,11 @@ def test_the_push_proxy_judges_notifications(tmp_path: Path) -> None:
     finally:
         running.stop()
     assert running.process.stdout is not None
-    assert running.process.stdout.read().count("Failed to initialize client") == 1
+    said = running.process.stdout.read()
+    assert said.count("Failed to initialize client") == 1
+    assert [
+        json.loads(line.partition(": ")[2]) for line in said.splitlines() if line.startswith("would send on: ")
+    ] == [{"platform": "apple_rn-v2", "server_id": "s", "device_id": "d"}]
 
 
 @pytest.mark.parametrize("component", sorted(PARTS))

@@ -100,6 +100,9 @@ def test_a_mention_is_pushed(server: Make, outside: Outside, push: bool) -> None
     user = target.admin("POST", "/users", {"username": "maria", "email": "m@example.com", "password": "Maria-2026"})
     team = target.admin("GET", "/teams/name/alpha")
     target.admin("POST", f"/teams/{team['id']}/members", {"team_id": team["id"], "user_id": user["id"]})
+    target.admin("POST", "/posts", {"channel_id": channel, "message": "hello @maria, who has no phone"})
+    phone = target.login("maria", "Maria-2026")
+    assert target.call("PUT", "/users/sessions/device", {"device_id": "apple_rn-v2:phone"}, token=phone)[0] == 200
     target.admin("POST", "/posts", {"channel_id": channel, "message": "hello @nobody and maria"})
     target.admin("POST", "/posts", {"channel_id": channel, "message": "hello @maria."})
     assert outside.settle(int(push)) == int(push)

@@ -162,8 +162,22 @@ def revoke_sessions(app: App, request: Request) -> Answer:
     return ok()
 
 
+def device(app: App, request: Request) -> Answer:
+    """The app says where it is to be told of messages. A device is in one session of an account alone."""
+    given, session = request.json("device_id"), request.session or {}
+    wanted = str(given.get("device_id", ""))
+    if wanted:
+        for other in app.store.find("sessions", user_id=session["user_id"], device_id=wanted):
+            if other["id"] != session["id"]:
+                app.store.delete("sessions", id=other["id"])
+        hours = app.config("ServiceSettings.SessionLengthMobileInHours")
+        app.store.update("sessions", session, device_id=wanted, expires_at=now() + hours * 3_600_000)
+    return ok()
+
+
 ROUTES = [
     Route("POST", "/users/login", login, OPEN),
+    Route("PUT", "/users/sessions/device", device),
     Route("POST", "/users/logout", logout, OPEN),
     Route("PUT", "/users/{user_id}/password", password, local=True),
     Route("POST", "/users/{user_id}/reset_failed_attempts", reset_attempts, ADMIN, since=(11, 0)),

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from typing import TYPE_CHECKING, Any
 
-from server import places
+from server import places, push
 from server.database import Row
 from server.errors import ApiError, forbidden, invalid_body
 from server.http import Answer, Request
@@ -86,20 +87,20 @@ def _announce(app: App, channel: Row, user: Row, post: Row, shown: dict[str, Any
         "team_id": channel["team_id"],
     }
     app.hub.publish("posted", data, users=members, channel_id=channel["id"])
-    if _mentions_someone(app, post["message"], members - {user["id"]}):
-        app.outbound.push()
+    readers = _to_hear(app, channel, post["message"], members - {user["id"]})
+    if readers:
+        threading.Thread(target=push.send, args=(app, channel, user, post, readers), daemon=True).start()
     for url in _URL.findall(post["message"])[:1]:
         app.outbound.preview(url)
 
 
-def _mentions_someone(app: App, message: str, members: set[str]) -> bool:
+def _to_hear(app: App, channel: Row, message: str, members: set[str]) -> set[str]:
+    """The members whose phones are told: all in a direct channel, elsewhere who is mentioned."""
     words = {word.rstrip(".,;:!?").lower() for word in re.findall(r"@([A-Za-z0-9._-]+)", message)}
-    if not members or not words:
-        return False
-    if words & {"all", "channel", "here"}:
-        return True
-    rows = app.store.find("users", "username = ANY(:names)", values={"names": sorted(words)})
-    return any(row["id"] in members for row in rows)
+    if channel["type"] == "D" or words & {"all", "channel", "here"}:
+        return members
+    rows = app.store.find("users", "username = ANY(:names)", values={"names": sorted(words)}) if words else []
+    return {row["id"] for row in rows} & members
 
 
 def show_post(app: App, post: Row, *, fresh: bool = False, replies: bool = True) -> dict[str, Any]:
