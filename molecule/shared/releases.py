@@ -5,7 +5,8 @@
 MATTERMOST_RELEASE (a URL or a file) selects a real release; else the stand-in is packed. MATTERMOST_UPGRADE may name the
 release to upgrade to; without it the successor is the same release packed anew under a number with a suffix.
 With --federated only one is laid out, an Enterprise release with a licence in MATTERMOST_LICENSE (a file); without a real release the
-stand-in's, with a licence of its own kind. A real release without a licence is laid out as it is.
+stand-in's, with a licence of its own kind, and with the plugins in the folder that --prepackaged names. A real release without a licence
+is laid out as it is.
 
 A plugin of our own goes with them otherwise. The broken release is the first with its program replaced by one that starts, says why it dies, and dies.
 """
@@ -96,13 +97,14 @@ def plugin(target: Path) -> None:
             new.addfile(member, io.BytesIO(text.encode()))
 
 
-def federated(output: Path) -> None:
+def federated(output: Path, prepackaged: Path | None) -> None:
     """The one release of a federated rehearsal, and its licence."""
     source, licence = os.environ.get("MATTERMOST_RELEASE"), os.environ.get("MATTERMOST_LICENSE")
     if source:
         archive = bring(source, output)
     else:
         build = [sys.executable, STANDIN, "--edition", "enterprise", "--version", "11.6.0", "--output", output]
+        build += ["--plugins", prepackaged] if prepackaged else []
         subprocess.run(build, check=True)
         archive = next(output.glob("mattermost-*11.6.0*.tar.gz"))
         licence = str(output / "standin.mattermost-license")
@@ -127,11 +129,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--federated", action="store_true")
+    parser.add_argument("--prepackaged", type=Path)
     arguments = parser.parse_args()
     output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)
     if arguments.federated:
-        federated(output)
+        federated(output, arguments.prepackaged)
         return
     first_source, next_source = os.environ.get("MATTERMOST_RELEASE"), os.environ.get("MATTERMOST_UPGRADE")
     if first_source:

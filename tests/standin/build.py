@@ -17,7 +17,7 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -39,20 +39,30 @@ def main() -> int:
     parser.add_argument("--edition", choices=EDITIONS, default="team", help="which edition (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("."), help="folder for the tarball (default: here)")
     parser.add_argument("--broken", choices=BROKEN_CHOICES, default="", help="break it on purpose, for upgrade tests")
+    parser.add_argument("--plugins", type=Path, help="folder of plugin bundles that the release brings (default: none)")
     parser.add_argument("--wheels", type=Path, default=WHEELS, help="where the packed libraries are kept")
     arguments = parser.parse_args()
     given = {"edition": arguments.edition, "broken": arguments.broken, "wheels": arguments.wheels}
-    print(build(arguments.version, arguments.output, **given))
+    print(build(arguments.version, arguments.output, plugins=arguments.plugins, **given))
     return 0
 
 
-def build(version: str, output: Path, *, edition: str = "team", broken: str = "", wheels: Path = WHEELS) -> Path:
+def build(
+    version: str,
+    output: Path,
+    *,
+    edition: str = "team",
+    broken: str = "",
+    wheels: Path = WHEELS,
+    plugins: Optional[Path] = None,
+) -> Path:
     """Write the tarball and its .sha256 beside it; answers the tarball's path."""
     if not re.fullmatch(r"\d+\.\d+\.\d+", version):
         raise SystemExit(f"--version {version}: three numbers are needed, as in 9.11.0")
     release = Release(version, broken, edition)
     files = {
         **_static_files(),
+        **_prepackaged(plugins),
         "bin/mattermost": _program(release, wheels),
         "bin/mmctl": _mmctl(version),
         "config/config.json": json.dumps(Settings(release).shipped(), indent=2).encode(),
@@ -71,6 +81,11 @@ def build(version: str, output: Path, *, edition: str = "team", broken: str = ""
 def _static_files() -> Files:
     root = HERE / "release"
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def _prepackaged(plugins: Optional[Path]) -> Files:
+    bundles = sorted(plugins.glob("*.tar.gz")) if plugins else []
+    return {f"prepackaged_plugins/{path.name}": path.read_bytes() for path in bundles}
 
 
 def _mmctl(version: str) -> bytes:

@@ -47,6 +47,18 @@ class Plugins:
         for bundle in bundles:
             with contextlib.suppress(ApiError, OSError):
                 self.install(bundle.read_bytes(), force=True, keep=False)
+        self._bring()
+
+    def _bring(self) -> None:
+        """Unpack what the release brings and the settings switch on; what is switched on later is, at the next start."""
+        if not self._app.config("PluginSettings.AutomaticPrepackagedPlugins"):
+            return
+        there = {manifest.get("id") for manifest in self.installed()}
+        for path in sorted(self._app.find_dir("prepackaged_plugins").glob("*.tar.gz")):
+            with contextlib.suppress(ApiError, OSError):
+                plugin_id = str(_manifest(path.read_bytes()).get("id", ""))
+                if self.enabled(plugin_id) and plugin_id not in there:
+                    self.install(path.read_bytes(), force=False, keep=False)
 
     def installed(self) -> list[Manifest]:
         found = []
