@@ -189,7 +189,7 @@ NOTICES = "asking https://notices.mattermost.com/"
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (line(1, "warn", NOTICES), (FAIL, "attempts: 1")),
+        (line(1, "warn", NOTICES), (FAIL, "lines that match: 1")),
         (line(30, "warn", NOTICES), (PASS, "none")),
         (line(1, "info", NOTICES), (PASS, "none")),
         (line(1, "error", "License key from https://mattermost.com required"), (PASS, "none")),
@@ -199,7 +199,8 @@ NOTICES = "asking https://notices.mattermost.com/"
 def test_log(tmp_path: Any, text: str, expected: Any) -> None:
     host = FakeHost(root=str(tmp_path))
     host.put("/var/log/mattermost.log", text)
-    found = verdict(host, "log", path="/var/log/mattermost.log", patterns=[r"notices\.mattermost\.com"])
+    patterns = ["of another kind", r"(?i)NOTICES\.mattermost\.com"]
+    found = verdict(host, "log", path="/var/log/mattermost.log", patterns=patterns)
     assert (found.verdict, found.found) == expected
 
 
@@ -207,7 +208,7 @@ def test_log_shows_what_it_found_without_secrets(tmp_path: Any) -> None:
     host = FakeHost(root=str(tmp_path))
     host.put("/log", line(1, "error", NOTICES + " postgres://mmuser:s3cret@db/mm"))
     found = verdict(host, "log", path="/log", patterns=["notices"], hours=2)
-    assert found.expected == "no failed attempt to reach a public host in the last 2 hours"
+    assert found.expected == "no warning or error that matches in the last 2 hours"
     assert found.evidence[0] == "1 lines of /log read"
     assert found.evidence[1].startswith("2027-01-15 07:00:00Z asking https://notices")
     assert "s3cret" not in found.evidence[1]
