@@ -118,7 +118,7 @@ def _debmirror(place: Place) -> str:
     for archive in place.upstream.archives:
         lines.append(
             f"debmirror --method=http --host=127.0.0.1:{port} --root=cur/{archive.name} --dist={','.join(archive.suites)} --section=main "
-            f"--arch={ARCHITECTURE} --nosource --no-i18n --diff=none --rsync-extra=none --exclude='.*' --include='{include}' "
+            f"--arch={ARCHITECTURE} --nosource --diff=none --rsync-extra=none --exclude='.*' --include='{include}' "
             f"--keyring={place.keyring} {place.folder}/{archive.name}"
         )
     return "\n".join(lines)

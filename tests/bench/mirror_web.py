@@ -53,6 +53,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """Plain files below a root."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # as web servers do: a body is not held back until its header was acknowledged
     root = ""
     delay = 0.0
     counter = Counter()

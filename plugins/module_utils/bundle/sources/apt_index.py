@@ -4,25 +4,21 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import lzma
 import mmap
 import os
 import re
-import zlib
 from bisect import bisect_right
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from .. import fsutil
-from ..errors import BundleError
+from ..unpack import unpacked
 from . import debian
 
 COMPRESSIONS = (".xz", ".gz", "")  # smallest first
-_OPEN: Dict[str, Callable[..., Any]] = {".xz": lzma.open, ".gz": gzip.open, "": open}
-
 
 _BEFORE, _AFTER = (b" ", b",", b"|"), (b" ", b",", b"|", b"(", b":", b"\n", b"")
 _RELATIONS = tuple(
@@ -40,11 +36,8 @@ _RELATIONS = tuple(
     )
 )
 _SOURCE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]+)(?:\s+\((?P<version>[^)\s]+)\))?")
+_PROVIDED = re.compile(r"(?:^|,)\s*([^\s,(:\[|]+)")  # names alone: what is wrong with the rest is told when it is read
 _PACKED_AT_MOST = 200  # times; Debian's indexes come to about 6
-
-
-class _BombError(Exception):
-    """What was decompressed becomes larger than it may."""
 
 
 @dataclass(frozen=True)
@@ -140,29 +133,28 @@ class Index:
         base = os.path.join(cache, sha256)
         fresh = f"{base}.new"
         most = limit if limit is not None else os.path.getsize(compressed) * _PACKED_AT_MOST + fsutil.CHUNK
+        scan = _Scan()
         try:
-            with _OPEN[ending](compressed, "rb") as source, open(fresh, "wb") as sink:
-                _copy(source, sink, most)
-        except (OSError, EOFError, lzma.LZMAError, zlib.error, _BombError) as error:
+            with open(fresh, "wb") as sink:
+                for piece in _ahead(unpacked(compressed, ending=ending, limit=most, what=f"the index {compressed}")):
+                    sink.write(piece)
+                    scan.feed(piece)
+            os.replace(fresh, f"{base}.packages")
+        finally:
             fsutil.remove(fresh)
-            raise BundleError(f"Cannot decompress the index {compressed}: {error}.") from error
-        os.replace(fresh, f"{base}.packages")
-        names, provided = _scan(f"{base}.packages")
+        names, provided = scan.end()
         table = {"size": os.path.getsize(f"{base}.packages"), "names": names, "provided": provided}
         fsutil.write_atomic(f"{base}.table", json.dumps(table).encode())
         return cls(f"{base}.packages", names, provided)
 
 
-def _copy(source: Any, sink: Any, most: int) -> None:
-    left = most
-    while True:
-        piece = source.read(fsutil.CHUNK)
-        left -= len(piece)
-        if left < 0:
-            raise _BombError(f"it becomes larger than the {most} bytes that it may have")
-        if not piece:
-            return
-        sink.write(piece)
+def _ahead(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same pieces, each of them made while the one before it is looked at."""
+    with ThreadPoolExecutor(1) as aside:
+        coming = aside.submit(next, pieces, b"")
+        while piece := coming.result():
+            coming = aside.submit(next, pieces, b"")
+            yield piece
 
 
 def _map(path: str) -> Union[bytes, mmap.mmap]:
@@ -172,37 +164,56 @@ def _map(path: str) -> Union[bytes, mmap.mmap]:
         return mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def _scan(path: str) -> Tuple[Dict[str, List[int]], Dict[str, List[str]]]:
+class _Scan:
     """Offsets of the stanzas of each name, and who provides which name. Two walks of plain searches, no regex."""
-    text = _map(path)
-    names: Dict[str, List[int]] = {}
-    starts: List[int] = []
-    owners: List[str] = []
-    start = 0
-    while start < len(text):
-        end = text.find(b"\n\n", start)
-        end = end if end >= 0 else len(text)
-        name = _name_at(text, start, end)
-        names.setdefault(name, []).append(start)
-        starts.append(start)
-        owners.append(name)
-        start = end + 2
-    provided: Dict[str, List[str]] = {}
-    position = text.find(b"\nProvides:")
-    while position >= 0:
-        owner = owners[bisect_right(starts, position) - 1]
-        end = text.find(b"\n", position + 1)
-        line = text[position + 10 : end if end >= 0 else len(text)].decode("utf-8", "replace")
-        for group in debian.parse_relations(line):
-            users = provided.setdefault(group[0].name, [])
+
+    def __init__(self) -> None:
+        self.names: Dict[str, List[int]] = {}
+        self.provided: Dict[str, List[str]] = {}
+        self._rest = b""  # the beginning of a stanza whose end has not come yet
+        self._offset = 0  # where it starts
+
+    def feed(self, piece: bytes) -> None:
+        text = self._rest + piece
+        whole = text.rfind(b"\n\n") + 2
+        if whole >= 2:
+            self._walk(text[:whole])
+            text = text[whole:]
+            self._offset += whole
+        self._rest = text
+
+    def end(self) -> Tuple[Dict[str, List[int]], Dict[str, List[str]]]:
+        self._walk(self._rest)
+        self.names.pop("", None)
+        return self.names, self.provided
+
+    def _walk(self, text: bytes) -> None:
+        starts: List[int] = []
+        owners: List[str] = []
+        start = 0
+        while start < len(text):
+            end = text.find(b"\n\n", start)
+            end = end if end >= 0 else len(text)
+            name = _name_at(text, start, end)
+            self.names.setdefault(name, []).append(self._offset + start)
+            starts.append(start)
+            owners.append(name)
+            start = end + 2
+        position = text.find(b"\nProvides:")
+        while position >= 0:
+            owner = owners[bisect_right(starts, position) - 1]
+            end = text.find(b"\n", position + 1)
+            self._provide(owner, text[position + 10 : end if end >= 0 else len(text)].decode("utf-8", "replace"))
+            position = text.find(b"\nProvides:", position + 1)
+
+    def _provide(self, owner: str, line: str) -> None:
+        for name in _PROVIDED.findall(line):
+            users = self.provided.setdefault(name, [])
             if owner and owner not in users:
                 users.append(owner)
-        position = text.find(b"\nProvides:", position + 1)
-    names.pop("", None)
-    return names, provided
 
 
-def _name_at(text: Union[bytes, mmap.mmap], start: int, end: int) -> str:
+def _name_at(text: bytes, start: int, end: int) -> str:
     """The Package field of one stanza, which nearly always is its first."""
     if text[start : start + 9] != b"Package: ":
         line = text.find(b"\nPackage: ", start, end)
