@@ -7,6 +7,7 @@ from __future__ import annotations
 import configparser
 import contextlib
 import json
+import secrets
 import subprocess
 import sys
 import time
@@ -30,10 +31,14 @@ TUNNEL = {"alpha": "10.99.0.1", "bravo": "10.99.0.2", "charlie": "10.99.0.3"}
 LINK = {"alpha": "10.91.73.11", "bravo": "10.91.73.12", "charlie": "10.91.73.13"}
 INSIDE = {"alpha": "10.91.70.11", "bravo": "10.91.71.11", "charlie": "10.91.72.11"}
 TEAMS = {"alpha": "operations", "bravo": "coalition", "charlie": "liaison"}
+ALPHA = {"alpha-gateway": INSIDE["alpha"], "alpha-server": "10.91.70.12", "alpha-database": "10.91.70.13"}
+ROUTER, STRANGER = "10.91.70.1", "10.91.73.66"
 HOSTS = ("alpha-gateway", "alpha-server", "alpha-database", "bravo-gateway", "bravo-database", "charlie-host")
 # Partners are given some time: a server collects changes for seconds, and asks every minute whether a partner is there.
 PATIENCE = 150
 T = TypeVar("T")
+
+INTO_THE_TUNNEL = ("oifname", "wg-partners")
 
 # Every port, some thousand at a time: what has not answered by then, not even to the second packet that goes out after a second, is dropped.
 SWEEP = """
@@ -61,6 +66,39 @@ for first in range(1, 65536, step):
         ask.close()
     poll.close()
 print(json.dumps(sorted(found)))
+"""
+
+# One datagram to each port, some thousand a second, all from one port, and not to that: a datagram that goes from it to it would pass as
+# the answer to one of the other direction.
+FROM = 1
+DATAGRAM_PORTS = frozenset(range(1, 65536)) - {FROM}
+DATAGRAMS = """
+import socket, time
+ask = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+ask.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+ask.bind(("", SOURCE))
+for number, port in enumerate(PORTS):
+    try:
+        ask.sendto(b"", (TARGET, port))
+    except OSError:
+        pass
+    if number % 50 == 49:
+        time.sleep(0.01)
+"""
+# Right before and right after the target's own filter: whether a datagram came, and whether it was let through. Silence would prove neither.
+WATCH = """
+table inet {table} {{
+  set came {{ type inet_service; size 65536; flags dynamic; }}
+  set passed {{ type inet_service; size 65536; flags dynamic; }}
+  chain before {{
+    type filter hook input priority -1; policy accept;
+    ip saddr {sender} ip daddr {target} udp sport {port} add @came {{ udp dport }}
+  }}
+  chain after {{
+    type filter hook input priority 1; policy accept;
+    ip saddr {sender} ip daddr {target} udp sport {port} add @passed {{ udp dport }}
+  }}
+}}
 """
 
 
@@ -94,17 +132,66 @@ def open_ports(start: str, target: str) -> list[int]:
     return json.loads(done.stdout)
 
 
+def at(target: str) -> str:
+    """The host that has an address."""
+    gateways = {places[name]: GATEWAYS[name] for places in (TUNNEL, LINK, INSIDE) for name in GATEWAYS}
+    return {**gateways, **{address: host for host, address in ALPHA.items()}}[target]
+
+
+def sender(start: str, target: str) -> str:
+    """The address from which a start calls a target: a gateway that of the tunnel, or its own on the link net."""
+    places = TUNNEL if target in TUNNEL.values() else LINK
+    return {"here": ROUTER, "stranger": STRANGER, **{GATEWAYS[name]: places[name] for name in GATEWAYS}}[start]
+
+
+def datagrams(start: str, target: str) -> tuple[set[int], set[int]]:
+    """The UDP ports of the target that datagrams came to from there, and those of them that its filter let through.
+
+    One that was lost on the way proves nothing, and is sent again.
+    """
+    host, table = at(target), f"rehearsal_{secrets.token_hex(4)}"
+    watch = WATCH.format(table=table, sender=sender(start, target), target=target, port=FROM)
+    done = run(host, "nft", "-f", "-", stdin=watch)
+    assert done.returncode == 0, done.stderr
+    try:
+        came: set[int] = set()
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            send(start, target, sorted(DATAGRAM_PORTS - came))
+            time.sleep(1)
+            came = watched(host, table, "came")
+            if came == DATAGRAM_PORTS:
+                break
+        return came, watched(host, table, "passed")
+    finally:
+        run(host, "nft", "delete", "table", "inet", table)
+
+
+def send(start: str, target: str, ports: list[int]) -> None:
+    script = f"SOURCE, TARGET, PORTS = {FROM}, {target!r}, {ports!r}\n{DATAGRAMS}"
+    if start == "here":
+        done = subprocess.run([sys.executable, "-"], input=script, capture_output=True, text=True, check=False)
+    else:
+        done = run(start, "python3", "-", stdin=script)
+    assert done.returncode == 0, done.stderr
+
+
+def watched(host: str, table: str, name: str) -> set[int]:
+    done = run(host, "nft", "--json", "list", "set", "inet", table, name)
+    assert done.returncode == 0, done.stderr
+    return {port for row in json.loads(done.stdout)["nftables"] for port in row.get("set", {}).get("elem", [])}
+
+
 @contextlib.contextmanager
-def bent(host: str) -> Iterator[None]:
-    """A host whose own filter lets everything into the tunnel, as that of a partner who means harm: what stops it then is the other end."""
+def bent(host: str, *match: str) -> Iterator[None]:
+    """A host whose own filter lets out what matches, or else everything into the tunnel, as that of a partner who means harm.
+
+    What stops it then is the other end.
+    """
     chain = ["inet", "mattermost", "outgoing"]
-    mark = "bent by the rehearsal"
-    assert (
-        run(
-            host, "nft", "insert", "rule", *chain, "oifname", "wg-partners", "accept", "comment", f'"{mark}"'
-        ).returncode
-        == 0
-    )
+    mark = f"bent by the rehearsal {secrets.token_hex(4)}"
+    rule = [*(match or INTO_THE_TUNNEL), "accept", "comment", f'"{mark}"']
+    assert run(host, "nft", "insert", "rule", *chain, *rule).returncode == 0
     try:
         yield
     finally:

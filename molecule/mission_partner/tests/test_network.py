@@ -11,10 +11,25 @@ import ssl
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import GATEWAYS, INSIDE, LINK, SERVERS, TUNNEL, bent, comes_to_reach, open_ports, reaches, run
+from conftest import (
+    ALPHA,
+    DATAGRAM_PORTS,
+    FROM,
+    GATEWAYS,
+    INSIDE,
+    LINK,
+    SERVERS,
+    TUNNEL,
+    bent,
+    comes_to_reach,
+    datagrams,
+    open_ports,
+    reaches,
+    run,
+)
 from sites import WORK, strays
 
-MANAGEMENT, PEOPLE, PARTNERS = 22, [80, 443], 443
+MANAGEMENT, PEOPLE, PARTNERS, WIREGUARD = 22, [80, 443], 443, 51820
 
 
 SWEEPS = {
@@ -22,9 +37,16 @@ SWEEPS = {
     (GATEWAYS["bravo"], TUNNEL["alpha"]): [PARTNERS],
     (GATEWAYS["charlie"], TUNNEL["alpha"]): [PARTNERS],
     (GATEWAYS["alpha"], TUNNEL["bravo"]): [PARTNERS],
-    ("here", INSIDE["alpha"]): [MANAGEMENT, *PEOPLE],
-    ("here", "10.91.70.12"): [MANAGEMENT],
-    ("here", "10.91.70.13"): [MANAGEMENT],
+    (GATEWAYS["alpha"], TUNNEL["charlie"]): [PARTNERS],
+    ("here", ALPHA["alpha-gateway"]): [MANAGEMENT, *PEOPLE],
+    ("here", ALPHA["alpha-server"]): [MANAGEMENT],
+    ("here", ALPHA["alpha-database"]): [MANAGEMENT],
+}
+# Nobody takes datagrams from any of these. Partners' gateways have one port for each other on the link net, where the tunnel begins.
+UDP_SWEEPS = {
+    **{way: set() for way in SWEEPS},
+    (GATEWAYS["bravo"], LINK["alpha"]): {WIREGUARD},
+    (GATEWAYS["alpha"], LINK["charlie"]): {WIREGUARD},
 }
 
 
@@ -35,24 +57,49 @@ def sweeps() -> dict:
     But not both ways at once: two hosts that each call the other's calling port do connect, as TCP has it.
     """
     found: dict = {}
-    back = (GATEWAYS["alpha"], TUNNEL["bravo"])
+    back = [way for way in SWEEPS if way[0] == GATEWAYS["alpha"]]
     with contextlib.ExitStack() as stack:
         for gateway in GATEWAYS.values():
             stack.enter_context(bent(gateway))
-        for ways in ([way for way in SWEEPS if way != back], [back]):
+        for ways in ([way for way in SWEEPS if way not in back], back):
             with ThreadPoolExecutor() as pool:
                 found.update(zip(ways, pool.map(lambda way: open_ports(*way), ways), strict=True))
-        # A tunnel under thousands of questions a second drops some, its own handshakes too: what is to be open is asked for again.
-        for way, expected in SWEEPS.items():
-            for port in expected:
-                comes_to_reach(way[0], way[1], port)
+        recover()
         return found
+
+
+def recover() -> None:
+    """A tunnel under thousands of questions a second drops some, its own handshakes too: what is to be open is asked for again."""
+    for way, expected in SWEEPS.items():
+        for port in expected:
+            comes_to_reach(way[0], way[1], port)
 
 
 @pytest.mark.parametrize("way", SWEEPS, ids=lambda way: f"{way[0]} to {way[1]}")
 def test_every_port_but_those_of_the_table_is_closed(sweeps, way):
     """A stranger on the link net reaches nothing, a partner 443, own people the proxy, an operator ssh."""
     assert set(sweeps[way]) <= set(SWEEPS[way])
+
+
+@pytest.fixture(scope="module")
+def udp_sweeps(sweeps: dict) -> dict:
+    """After the others. Gateways' own filters let these datagrams out."""
+    with contextlib.ExitStack() as stack:
+        for gateway in GATEWAYS.values():
+            stack.enter_context(bent(gateway))
+            stack.enter_context(bent(gateway, "udp", "sport", str(FROM)))
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            found = dict(zip(UDP_SWEEPS, pool.map(lambda way: datagrams(*way), UDP_SWEEPS), strict=True))
+        recover()
+        return found
+
+
+@pytest.mark.parametrize("way", UDP_SWEEPS, ids=lambda way: f"{way[0]} to {way[1]}")
+def test_no_datagram_passes_but_the_tunnels(udp_sweeps, way):
+    """Each came as far as the filter, and what it lets through are the tunnel's, from partners' gateways."""
+    came, passed = udp_sweeps[way]
+    assert came == DATAGRAM_PORTS, f"{len(DATAGRAM_PORTS - came)} were lost on the way"
+    assert passed == UDP_SWEEPS[way]
 
 
 def test_partners_who_are_not_linked_do_not_reach_one_another():
