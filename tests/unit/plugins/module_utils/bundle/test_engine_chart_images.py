@@ -8,16 +8,19 @@ import gzip
 import io
 import json
 import tarfile
+import time
 from typing import Any, Dict, List, Mapping, Optional
 
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
-from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources import chart_archive
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources import chart_archive, chart_images
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources.chart_archive import (
+    Chart,
     load_yaml,
     read_chart,
 )
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources.chart_images import (
+    Effort,
     Named,
     find_images,
     merge,
@@ -82,7 +85,10 @@ def test_values_of_the_deployment_count_more() -> None:
     values = {"image": {"repository": "a/b", "tag": "1"}, "extra": {"image": "c/d:1"}}
     given = {"image": {"tag": "2"}, "extra": None}
     assert images(values, given=given) == ["docker.io/a/b:2"]
-    assert merge({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": None}, "d": {"e": 1}}) == {"a": {"c": 2}, "d": {"e": 1}}
+    assert merge({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": None}, "d": {"e": 1}}, Effort("x")) == {
+        "a": {"c": 2},
+        "d": {"e": 1},
+    }
 
 
 def test_what_has_no_version_is_told() -> None:
@@ -289,6 +295,86 @@ def test_what_json_does_not_know_becomes_text() -> None:
 def test_long_lines_are_not_read() -> None:
     files = {"templates/x.yaml": "image: a/b:1" + " " * 3000 + "\nimage: c/d:1\n"}
     assert images(files=files) == ["docker.io/c/d:1"]
+
+
+def nested(levels: int, width: int) -> Chart:
+    """A chart that deploys the one in it so many times, which does the same."""
+    rows = [{"name": "a", "alias": f"a{number}"} for number in range(width)]
+    return Chart({"name": "a", "dependencies": rows}, {}, subcharts=[nested(levels - 1, width)] if levels else [])
+
+
+def templates(*lines: str) -> Chart:
+    return Chart({"name": "a"}, {"image": "a/b:1"}, {"templates/x.yaml": "\n".join(lines)})
+
+
+def values(count: int) -> Dict[str, Any]:
+    return {f"key{number}": {"image": f"a/b{number}:1"} for number in range(count)}
+
+
+MANY = Chart({"name": "a"}, values(200), {"templates/x.yaml": 'image: {{ include "d" . }}\n' * 20})
+MANY.templates["templates/d.tpl"] = (
+    '{{ define "d" }}' + "".join(f"{{{{ .Values.x{n} }}}}" for n in range(100)) + "{{ end }}"
+)
+
+
+@pytest.mark.parametrize(
+    "chart_",
+    [
+        pytest.param(nested(3, 20), id="subcharts of subcharts"),
+        pytest.param(
+            Chart(nested(0, 9).metadata, {}, subcharts=[Chart({"name": "a"}, values(1000))]),
+            id="values again and again",
+        ),
+        pytest.param(Chart({"name": "a"}, values(1000)), id="names"),
+        pytest.param(Chart({"name": "a"}, {"list": [0] * 60_000}), id="values"),
+        pytest.param(templates(*['image: {{ include "x" . }}'] * 2000), id="lines"),
+        pytest.param(
+            templates('{{ define "x" }}' + " " * 200_000 + "{{ end }}", *['image: {{ include "x" . }}'] * 30),
+            id="what lines refer to",
+        ),
+        pytest.param(templates("x" * 6_000_000), id="text"),
+        pytest.param(
+            Chart(
+                {"name": "a", "dependencies": [{"name": "a", "condition": "x," * 3_000_000}]},
+                {},
+                subcharts=[Chart({"name": "a"}, {})],
+            ),
+            id="conditions",
+        ),
+        pytest.param(MANY, id="what is compared"),
+        pytest.param(
+            Chart(
+                nested(0, 9).metadata,
+                {f"a{number}": dict.fromkeys(values(3000)) for number in range(9)},
+                subcharts=[Chart({"name": "a"}, dict.fromkeys(values(3000), 1))],
+            ),
+            id="values that are taken away",
+        ),
+    ],
+)
+def test_work_has_an_end(monkeypatch: pytest.MonkeyPatch, chart_: Chart) -> None:
+    """What a small archive makes a machine do is bounded, whichever way it goes."""
+    monkeypatch.setattr(chart_images, "_EFFORT", 4_900_000)
+    with pytest.raises(BundleError, match=r"^The chart a takes more work .* set carry_images to false, and name its"):
+        find_images(chart_, {})
+
+
+def test_the_largest_charts_are_far_from_that_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred subcharts with a hundred values and four images each."""
+    monkeypatch.setattr(chart_images, "_EFFORT", chart_images._EFFORT // 100)
+    below = [Chart({"name": f"s{number}"}, {**values(4), "x": [0] * 100}) for number in range(100)]
+    rows = [{"name": chart.name, "condition": f"{chart.name}.enabled"} for chart in below]
+    for one in below:
+        one.templates["templates/x.yaml"] = "text: x\n" * 4000 + "image: {{ .Values.key1.image }}\n" * 10
+    assert len(find_images(Chart({"name": "a", "dependencies": rows}, {}, subcharts=below), {}).images) == 4
+
+
+@pytest.mark.parametrize("line", ["image: a" + " " * 1980 + "b", "image: a/b:1" + "\t" * 1900 + "# why", " " * 1999])
+def test_lines_of_blanks_take_no_longer_than_others(line: str) -> None:
+    begun = time.process_time()
+    found = find_images(templates(*[line] * 3000), {})
+    assert time.process_time() - begun < 5
+    assert set(found.images) <= {"docker.io/a/b:1@"}
 
 
 def test_without_a_reader_of_yaml(monkeypatch: pytest.MonkeyPatch) -> None:
