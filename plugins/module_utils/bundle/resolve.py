@@ -20,11 +20,6 @@ from .lock import Lock, evidence_path, stamp
 from .sources import mattermost
 from .sources.apt import AptResolver
 from .sources.apt_host import Host
-from .sources.chart import container_resolvers
-from .sources.collections import collection_resolvers
-from .sources.file import FileResolver
-from .sources.rpm import RpmResolver
-from .sources.wheels import WheelsResolver
 from .store import Store
 from .workspace import Resolved, Workspace
 
@@ -40,16 +35,29 @@ class SourceResolver(Protocol):
 
 
 def source_resolvers(bom: Bom, workspace: Workspace, host: Host) -> List[SourceResolver]:
-    apt: List[SourceResolver] = [AptResolver(item, workspace, host, bom.rules) for item in bom.apt]
-    rpm: List[SourceResolver] = [RpmResolver(item, workspace) for item in bom.rpm]
-    return [
-        *apt,
-        *rpm,
-        *container_resolvers(bom.images, bom.charts, workspace),
-        *(FileResolver(item, workspace) for item in bom.files),
-        *(WheelsResolver(item, workspace) for item in bom.wheels),
-        *collection_resolvers(bom.collections, workspace),
-    ]
+    """What a BOM does not ask for is not loaded: it would be most of what a run costs that finds nothing new."""
+    found: List[SourceResolver] = [AptResolver(item, workspace, host, bom.rules) for item in bom.apt]
+    if bom.rpm:
+        from .sources.rpm import RpmResolver
+
+        found += [RpmResolver(item, workspace) for item in bom.rpm]
+    if bom.images or bom.charts:
+        from .sources.chart import container_resolvers
+
+        found += container_resolvers(bom.images, bom.charts, workspace)
+    if bom.files:
+        from .sources.file import FileResolver
+
+        found += [FileResolver(item, workspace) for item in bom.files]
+    if bom.wheels:
+        from .sources.wheels import WheelsResolver
+
+        found += [WheelsResolver(item, workspace) for item in bom.wheels]
+    if bom.collections:
+        from .sources.collections import collection_resolvers
+
+        found += collection_resolvers(bom.collections, workspace)
+    return found
 
 
 @dataclass(frozen=True)
