@@ -64,10 +64,29 @@ def load_yaml(text: str, what: str) -> Any:
     if yaml is None:
         raise BundleError("Cannot read Helm charts: install PyYAML for the Python that makes the lock (python3-yaml).")
     try:
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return yaml.load(text, Loader=_loader())
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         problem = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BundleError(f"{what} is not readable YAML: {problem}.") from error
+
+
+def _loader() -> Any:
+    """A safe one, that does not let a few lines of merges (<<) in merges become more pairs than there is memory for."""
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(base):  # type: ignore[misc]
+        def flatten_mapping(self, node: Any) -> None:
+            pairs = 0
+            for merged in (value for key, value in node.value if key.tag == "tag:yaml.org,2002:merge"):
+                for part in merged.value if isinstance(merged, yaml.SequenceNode) else [merged]:
+                    if isinstance(part, yaml.MappingNode):
+                        self.flatten_mapping(part)
+                        pairs += len(part.value)
+                    if pairs > _NODES:
+                        raise yaml.YAMLError(f"a mapping is merged of more than {_NODES} pairs")
+            super().flatten_mapping(node)
+
+    return Loader
 
 
 def plain(value: Any, what: str, *, level: int = 0, budget: Optional[List[int]] = None) -> Any:

@@ -101,8 +101,8 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any], effort: Effort) -> D
 def _enabled(chart: Chart, values: Mapping[str, Any], effort: Effort) -> Iterator[Tuple[str, Chart]]:
     """Subcharts that are deployed, by the key their values are under."""
     rows: Dict[str, List[Mapping[str, Any]]] = {}
-    for row in chart.dependencies:
-        rows.setdefault(str(row.get("name")), []).append(row)
+    for dependency in chart.dependencies:
+        rows.setdefault(str(dependency.get("name")), []).append(dependency)
     for subchart in chart.subcharts:
         for row in rows.get(subchart.name) or [{}]:
             effort.spend(_STEP + len(str(row.get("condition") or "")))

@@ -285,6 +285,26 @@ def test_values_without_end(text: str, name: str) -> None:
         read_chart(archive({"chat/Chart.yaml": "name: chat", f"chat/{name}": text}), "The chart")
 
 
+def merges(levels: int, more: str = "") -> str:
+    """YAML in which each mapping is merged of thirty times the one before."""
+    rows = ["a0: &a0 {" + ",".join(f"k{number}: {number}" for number in range(100)) + "}"]
+    for level in range(1, levels + 1):
+        rows.append(f"a{level}: &a{level}\n  <<: [{','.join([f'*a{level - 1}'] * 30)}]\n  own: {level}")
+    return "\n".join([*rows, more])
+
+
+def test_merges_in_merges_have_an_end() -> None:
+    small = load_yaml(merges(1, "b: {<<: *a1, k1: x}"), "The text")
+    assert (small["b"]["k1"], small["b"]["own"], small["b"]["k99"], len(small["a1"])) == ("x", 1, 99, 101)
+    with pytest.raises(
+        BundleError, match=r"^The text is not readable YAML: a mapping is merged of more than 200000 pairs"
+    ):
+        load_yaml(merges(5, f"b: {{<<: [{','.join(['*a5'] * 3000)}]}}"), "The text")
+    for wrong in ("a: {<<: 1}", "a: {<<: [1]}", "a: &a {<<: *a}"):
+        with pytest.raises(BundleError, match=r"^The text is not readable YAML: "):
+            load_yaml(wrong, "The text")
+
+
 def test_what_json_does_not_know_becomes_text() -> None:
     found = read_chart(archive({"c/Chart.yaml": "name: c\n2: 2026-01-02\non: !!set {a: null}\n"}), "The chart")
     assert json.loads(found.metadata_json()) == {"name": "c", "2": "2026-01-02", "True": ["a"]}
