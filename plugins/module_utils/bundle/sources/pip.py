@@ -125,7 +125,18 @@ class Pip:
 
     def _options(self, report: str) -> List[str]:
         item = self.item
-        argv = ["install", "--quiet", "--dry-run", "--ignore-installed", "--only-binary=:all:", "--no-user"]
+        # Isolated: neither PIP_* variables nor the settings of whoever runs this say what is in a bundle.
+        argv = [
+            "install",
+            "--isolated",
+            "--no-input",
+            "--disable-pip-version-check",
+            "--quiet",
+            "--dry-run",
+            "--ignore-installed",
+            "--only-binary=:all:",
+            "--no-user",
+        ]
         argv += ["--report", report, "--target", os.path.join(self.scratch, "nothing")]
         argv += ["--python-version", item.python, "--implementation", item.implementation]
         argv += ["--abi", item.abi] if item.abi else []
@@ -149,8 +160,7 @@ class Pip:
         return path
 
     def _environment(self) -> Dict[str, str]:
-        told = {"LC_ALL": "C.UTF-8", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
-        told["PIP_REQUIRE_VIRTUALENV"] = "0"
+        told = {"LC_ALL": "C.UTF-8"}
         if self.access is not None and self.access.has_login:
             host = urlsplit(self.item.index_url).hostname
             login = (self.access.username or "__token__", self.access.password or self.access.token)

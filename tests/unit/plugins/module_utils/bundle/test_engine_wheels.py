@@ -142,11 +142,33 @@ def test_pip_is_asked_again_only_when_a_page_of_the_index_changed(
 def test_where_pip_looks_elsewhere_too_it_is_asked_each_time(
     site: Side, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    (tmp_path / "pip.conf").write_text(f"[global]\nfind-links = {tmp_path}\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
     for minute in range(3):
         site.lock(now=site.now + 60 * minute)
     memory = json.loads(Path(site.store, "state/upstream.json").read_text())["wheels tools"]
     assert (memory["pages"], memory["wheels"]) == ({}, [])
+
+
+def test_settings_of_whoever_runs_it_do_not_count(
+    site: Side, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pypi: Static
+) -> None:
+    """Each of these would leave something out, take something else in, or end in an error."""
+    site.lock()
+    found = wheels_of(site)
+    Path(site.lock_path).unlink()
+    (tmp_path / "home/.config/pip").mkdir(parents=True)
+    (tmp_path / "home/.config/pip/pip.conf").write_text("[install]\nno-deps = true\n")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.delenv("PIP_CONFIG_FILE")
+    for name in ("NO_DEPS", "REQUIRE_VIRTUALENV", "REQUIRE_HASHES", "NO_INDEX", "PRE"):
+        monkeypatch.setenv(f"PIP_{name}", "1")
+    monkeypatch.setenv("PIP_CONSTRAINT", "/nonexistent")
+    monkeypatch.setenv("PIP_PROXY", "http://127.0.0.1:9")
+    site.store = str(tmp_path / "another")
+    site.lock()
+    assert wheels_of(site) == found and len(found) == 3
 
 
 def test_check_mode_writes_nothing(site: Side) -> None:
