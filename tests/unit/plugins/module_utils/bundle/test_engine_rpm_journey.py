@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle import rpmkeys
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle import prove, rpmkeys
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.depot import Depot
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import Keyring, SigningKey
@@ -243,6 +243,25 @@ def test_packages_are_checked_once(side: Side, yum: YumUpstream, monkeypatch: py
         state.write_bytes(odd)
         side.pack()
     assert checked[2:] == [["app-1.0-1.noarch.rpm", "lib-1.0-1.noarch.rpm"]] * 3
+
+
+@pytest.mark.parametrize("absent", ["rpmkeys", "dnf"])
+def test_a_depot_that_lacks_one_of_the_programs_proves_nothing(
+    side: Side, yum: YumUpstream, monkeypatch: pytest.MonkeyPatch, absent: str
+) -> None:
+    """Debian's dnf comes without rpmkeys, and would take packages for good that it cannot check."""
+    yum.add("app")
+    yum.publish()
+    volume = pack(side, yum, "app")
+    monkeypatch.setattr(prove.shutil, "which", lambda name: None if name == absent else f"/usr/bin/{name}")
+    with pytest.raises(
+        BundleError,
+        match=rf"^rpm/el-9 cannot be proven: {absent} is not on this host. Install it, or prove what can be",
+    ):
+        side.publish(volume, prove="always")
+    assert not (side.top / "depot/current").exists()
+    (row,) = side.publish(volume, prove="auto").proofs
+    assert (row["repository"], row["proven"], row["told"]) == ("rpm/el-9", False, f"{absent} is not on this host")
 
 
 def test_without_rpmkeys_signatures_are_not_taken_for_granted(
