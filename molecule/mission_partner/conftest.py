@@ -22,6 +22,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "shared"))
 
 import sites
+from ports import SWEEP
 from sites import WORK, Person, Refused, Site
 
 COLLECTION = sites.COLLECTION
@@ -39,34 +40,6 @@ PATIENCE = 150
 T = TypeVar("T")
 
 INTO_THE_TUNNEL = ("oifname", "wg-partners")
-
-# Every port, some thousand at a time: what has not answered by then, not even to the second packet that goes out after a second, is dropped.
-SWEEP = """
-import errno, json, select, socket, sys
-target, step, found = sys.argv[1], 2500, []
-for first in range(1, 65536, step):
-    waiting, poll = {}, select.epoll()
-    for port in range(first, min(first + step, 65536)):
-        ask = socket.socket()
-        ask.setblocking(False)
-        if ask.connect_ex((target, port)) in (0, errno.EINPROGRESS):
-            waiting[ask.fileno()] = (port, ask)
-            poll.register(ask.fileno(), select.EPOLLOUT)
-    while True:
-        answers = poll.poll(1.4)
-        if not answers:
-            break
-        for number, _event in answers:
-            port, ask = waiting.pop(number)
-            poll.unregister(number)
-            if not ask.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                found.append(port)
-            ask.close()
-    for _port, ask in waiting.values():
-        ask.close()
-    poll.close()
-print(json.dumps(sorted(found)))
-"""
 
 # One datagram to each port, some thousand a second, all from one port, and not to that: a datagram that goes from it to it would pass as
 # the answer to one of the other direction.
