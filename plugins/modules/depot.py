@@ -118,7 +118,7 @@ options:
     choices: [quick, full]
     default: quick
   title:
-    description: Title of the page for people, and the origin that apt shows.
+    description: Title of the page for people. Another one than before is a new generation; clients notice nothing of it.
     type: str
     default: Mattermost depot
   allow_expired:

@@ -204,7 +204,8 @@ class Depot:
         fingerprint = self.key.fingerprint if self.key is not None else ""
         told = {name: bundle.facts for name, bundle in sorted(bundles.items())}
         rekeyed = self.key is not None and fingerprint != current["key"]
-        changed = told != current["bundles"] or (rekeyed and bool(bundles)) or copied.news
+        renamed = self.title != current.get("title")
+        changed = told != current["bundles"] or ((rekeyed or renamed) and bool(bundles)) or copied.news
         changes = []
         for name, bundle in sorted(bundles.items()):
             before = held[name].lock if name in held else None

@@ -16,6 +16,8 @@ from .openpgp import SigningKey
 from .store import Store
 
 KEY_FILE = "depot-key.asc"
+# Who programs think it is from: one that does not change, whatever the title, as apt takes nothing from another origin than before.
+ORIGIN = "Mattermost depot"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,6 @@ class Tree:
     path: str
     store: Store
     key: SigningKey
-    title: str
     moment: int  # when the newest of its locks was made; dates every signature
     previous: Optional[str]  # the generation that is published now
     earlier: Mapping[str, Any] = field(default_factory=dict)  # its manifest
@@ -66,7 +67,7 @@ class Tree:
 
     def reuse(self, name: str, made_of: object) -> bool:
         """Link the directory of the previous generation if it was made of the same. Its signatures, and their dates, stay."""
-        told = json.dumps([made_of, self.title, self.key.fingerprint], sort_keys=True, default=str)
+        told = json.dumps([made_of, self.key.fingerprint], sort_keys=True, default=str)
         self.inputs[name] = fsutil.sha256_bytes(told.encode())
         source = os.path.join(self.previous or "", name)
         known = {} if self.anew else self.earlier.get("inputs", {})

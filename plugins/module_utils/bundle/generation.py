@@ -72,7 +72,7 @@ class Maker:
         moment = max(held.lock.created_at for held in bundles)
         previous = self.generations.path(current) if current else None
         place = self.generations.building
-        return Tree(place, self.store, key, self.title, moment, previous, earlier, anew=anew)
+        return Tree(place, self.store, key, moment, previous, earlier, anew=anew)
 
     def _fill(
         self, tree: Tree, bundles: Sequence[Held], document: Dict[str, Any], waiting: Sequence[Dict[str, Any]]
@@ -91,7 +91,7 @@ class Maker:
         document["inputs"] = tree.inputs
         document["proofs"] = prove(tree, bundles, mode=self.proving)
         tree.write("index.html", render_page(self.title, document, waiting).encode())
-        tree.write(MANIFEST, fsutil.dump_lines(document))
+        tree.write_signed(MANIFEST, fsutil.dump_lines(document))
 
 
 def _seen(earlier: Mapping[str, Any], bundles: Mapping[str, Held]) -> Dict[str, Any]:

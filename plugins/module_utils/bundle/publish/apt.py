@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Dict, List, Mapping, Sequence
 
 from .. import aptrepo, fsutil
-from ..depot_tree import Held, Tree, told_repository
+from ..depot_tree import ORIGIN, Held, Tree, told_repository
 from ..errors import BundleError
 from ..lock import Item, Repository
 from . import apt_sources
@@ -97,7 +97,7 @@ def _write(tree: Tree, group: Published) -> None:
     if tree.previous is not None:
         _keep_old_indexes(tree, os.path.join(tree.previous, dists), dists, files)
     release = aptrepo.render_release(
-        name=name, origin=tree.title, architecture=architecture, files=files, date=group.date, by_hash=True
+        name=name, origin=ORIGIN, architecture=architecture, files=files, date=group.date, by_hash=True
     )
     tree.write(f"{dists}/Release", release)
     tree.write(f"{dists}/InRelease", tree.key.sign(release, clear=True, moment=group.date))

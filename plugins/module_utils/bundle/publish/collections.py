@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Sequence
 
 from ..boms.collections import COLLECTION
 from ..collection_tarball import read
-from ..depot_tree import Held, Tree, told_item
+from ..depot_tree import ORIGIN, Held, Tree, told_item
 from ..errors import BundleError
 from ..lock import Item, stamp
 from ..semver import key_of
@@ -55,7 +55,7 @@ def _write_requirements(tree: Tree, items: Sequence[Item]) -> None:
 
 def _write_api(tree: Tree, items: Sequence[Item]) -> None:
     """What ansible-galaxy asks a server for, each reply as the index of a directory, for a depot at the root of its host."""
-    _reply(tree, "", {"available_versions": {"v3": _VERSION_3}, "description": tree.title})
+    _reply(tree, "", {"available_versions": {"v3": _VERSION_3}, "description": ORIGIN})
     names: Dict[str, List[Item]] = {}
     for item in items:
         names.setdefault(item.name, []).append(item)

@@ -324,6 +324,6 @@ def test_evidence_of_other_kinds_makes_no_chart(side: Side, row: Dict[str, Any])
     lock = side.lock().lock
     other = Evidence("release", 1, "0" * 64)
     held = Held(replace(lock, evidence=(other, *lock.evidence)), {}, {})
-    tree = Tree(str(side.top / "tree"), Store(side.store), side.keys["depot"], "depot", 0, None)
+    tree = Tree(str(side.top / "tree"), Store(side.store), side.keys["depot"], 0, None)
     assert [told["name"] for told in charts.publish(tree, [held])["charts"]] == ["chat"]
     assert charts.publish(tree, [Held(replace(lock, items=(), evidence=(other,)), {}, {})]) == {"charts": []}

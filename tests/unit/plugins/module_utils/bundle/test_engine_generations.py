@@ -14,7 +14,8 @@ from typing import Any, Dict, List, Set
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle import depot_page, fsutil
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
-from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import SigningKey
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.holdings import Holdings
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import Keyring, SigningKey
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.prune import Plan
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
 
@@ -100,12 +101,36 @@ def test_a_damaged_link_is_not_the_end(made: Side, monkeypatch: pytest.MonkeyPat
     assert pool(made) == ["app_3.0_amd64.deb"]
 
 
-def test_another_title_or_key_is_another_input(made: Side) -> None:
-    version(made, "3.0", title="Depot of the site")
-    assert b"Origin: Depot of the site" in (place(made) / "apt/tools/dists/tools/InRelease").read_bytes()
-    assert date(made, "tools", 3) > date(made, "tools", 2)
-    made.publish(key=made.keys["stranger"], title="Depot of the site", keep=0)
-    assert date(made, "debian-12", 4) > date(made, "debian-12", 3), "apt ignores what is not newer"
+def test_another_key_is_another_input(made: Side) -> None:
+    made.publish(key=made.keys["stranger"], keep=0)
+    assert date(made, "debian-12", 3) > date(made, "debian-12", 2), "apt ignores what is not newer"
+
+
+def test_another_title_needs_no_medium_and_touches_no_repository(made: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: Any = ([], made.ring)
+    depot = made.depot(keep=0, title="Depot of <the> site")
+    assert depot.publish(*given, now=made.now, check=True).changed
+    assert "Depot of" not in (place(made) / "index.html").read_text()
+    signed = signatures(made, monkeypatch)
+    result = depot.publish(*given, now=made.now)
+    assert (result.changed, result.generation) == (True, 3)
+    assert "<h1>Depot of &lt;the&gt; site</h1>" in (place(made) / "index.html").read_text()
+    assert manifest(made)["title"] == "Depot of <the> site"
+    assert Holdings(str(made.top / "depot")).told()["title"] == "Depot of <the> site"
+    files, listed = signed
+    assert b"manual.txt" in files and b"Depot of <the> site" in listed, "no repository"
+    for file in ("apt/tools/dists/tools/InRelease", "apt/debian-12/dists/debian-12/InRelease"):
+        assert os.path.samefile(place(made, 2) / file, place(made, 3) / file)
+        assert b"Origin: Mattermost depot\n" in (place(made) / file).read_bytes()
+    assert not depot.publish(*given, now=made.now).changed
+
+
+def test_the_list_of_what_is_there_is_signed(made: Side) -> None:
+    data, signature = ((place(made) / name).read_bytes() for name in ("manifest.json", "manifest.json.asc"))
+    ring = Keyring([(place(made) / "depot-key.asc").read_bytes()], what="the depot's key")
+    assert ring.verify_detached(data, signature, what="it") == [made.keys["depot"].fingerprint]
+    with pytest.raises(BundleError, match=r"The signature of it is not good"):
+        ring.verify_detached(data.replace(b"manual.txt", b"another.txt"), signature, what="it")
 
 
 def test_a_lost_repository_of_the_last_generation_is_made_again(made: Side) -> None:

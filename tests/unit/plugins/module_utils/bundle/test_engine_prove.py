@@ -211,3 +211,20 @@ def test_a_client_follows_a_rollback(made: Side, tmp_path: Path) -> None:
     assert client.install(["app"])[0] == {"app": "1:2.0~rc1-1+b1", "lib": "2.1", "tool": "1.0"}
     status, said = client.run("--yes", "--print-uris", "install", "app")
     assert status == 0 and "pool/app_2.0" in said
+
+
+@needs_apt
+def test_a_client_follows_another_title(made: Side, tmp_path: Path) -> None:
+    """apt takes no repository any more that says it is from somebody else than before."""
+    made.bundle("app")
+    made.publish(keep=0)
+    key = shutil.copy(place(made) / "depot-key.asc", tmp_path / "key.asc")
+    line = f"deb [signed-by={key}] file:{place(made)}/apt/debian-12 debian-12 main\n"
+    client = Apt(str(tmp_path / "client"), sources=line, architecture="amd64")
+    client.update()
+    assert made.publish(keep=0, title="Depot of the site").generation == 2
+    made.upstream.add("app", "1:3.0")
+    made.bundle("app", now=made.now + 600)
+    made.publish(keep=0, title="Depot of the site")
+    client.update()
+    assert client.install(["app"])[0]["app"] == "1:3.0"

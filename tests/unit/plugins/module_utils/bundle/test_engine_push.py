@@ -299,7 +299,7 @@ def test_bundles_that_lack_a_part(story: Story, side: Side) -> None:
     story.seed_index("one", "1", amd, arm)
     story.carry()
     lock = Lock.read(side.lock_path)
-    tree = Tree(str(side.top / "tree"), Store(side.store), side.keys["depot"], "depot", 0, None)
+    tree = Tree(str(side.top / "tree"), Store(side.store), side.keys["depot"], 0, None)
 
     def publish(*without: str) -> str:
         items = tuple(item for item in lock.items if item.name not in without)

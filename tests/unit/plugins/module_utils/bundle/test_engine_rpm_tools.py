@@ -182,7 +182,7 @@ def test_one_file_name_cannot_stand_for_two_packages(tmp_path: Path, keys: Dict[
     )
     repository = Repository("el-9", "9", "x86_64", ("app",), stanzas, "rpm")
     lock = Lock("site", "", 1, "2026-01-01T00:00:00Z", 1, "", (repository,), (), items)
-    tree = Tree(str(tmp_path / "tree"), store, keys["depot"], "a depot", 0, None)
+    tree = Tree(str(tmp_path / "tree"), store, keys["depot"], 0, None)
     with pytest.raises(BundleError, match="brings different packages of one file name for el-9"):
         rpm.publish(tree, [Held(lock, {}, {})])
 
