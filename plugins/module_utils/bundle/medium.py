@@ -101,11 +101,14 @@ def _walk(top: str, findings: Findings, below: str = "") -> Iterator[Tuple[str, 
 
 
 def find_volumes(path: str) -> List[str]:
-    """Directories of volumes at a path: it is one, or it holds some, or it holds bundles that do."""
-    for pattern in ("", "volume-*", "*/volume-*"):
-        found = sorted(glob.glob(os.path.join(glob.escape(path), pattern, manifest.ROOT)))
-        if found:
-            return [os.path.dirname(root) for root in found]
+    """Directories of volumes at a path: it is one, or it holds some, or it holds bundles that do. Their names mean nothing."""
+    if os.path.lexists(os.path.join(path, manifest.ROOT)):
+        return [os.path.normpath(path)]
+    found = [
+        root for pattern in ("*", "*/*") for root in glob.glob(os.path.join(glob.escape(path), pattern, manifest.ROOT))
+    ]
+    if found:
+        return sorted(os.path.dirname(root) for root in found)
     raise BundleError(
         f"There is no bundle at {path}: neither it nor a volume in it has a {manifest.ROOT}. Is the medium mounted?"
     )

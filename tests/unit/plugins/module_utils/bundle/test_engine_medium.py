@@ -61,6 +61,13 @@ def test_a_good_one(made: Side) -> None:
 def test_it_can_be_named_in_several_ways(made: Side) -> None:
     for path in (made.volume, made.volume.parent, made.volume.parent.parent):
         assert find_volumes(str(path)) == [str(made.volume)]
+    assert find_volumes(f"{made.volume}/") == [str(made.volume)]
+    renamed = made.volume.rename(made.volume.parent / "disc [1]")
+    for path in (renamed, renamed.parent, renamed.parent.parent):
+        assert find_volumes(str(path)) == [str(renamed)]
+    second = made.volume.parent.parent / "second"
+    shutil.copytree(renamed, second)
+    assert find_volumes(str(second.parent)) == sorted([str(renamed), str(second)]), "at both levels"
     with pytest.raises(BundleError, match=r"There is no bundle at .* Is the medium mounted\?"):
         find_volumes(str(made.top / "depot"))
 
