@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Dict, List, Set
+from typing import Dict, Set
 
 from . import fsutil, rpmkeys, yumrepo
 from .lock import Lock, Repository
@@ -19,13 +18,14 @@ def check_packages(lock: Lock, store: Store) -> None:
     repositories = [repository for repository in lock.repositories if repository.kind == "rpm"]
     if not repositories:
         return
-    good = _recall(store)
+    good: Dict[str, Set[str]] = store.recall(
+        _STATE, lambda told: {keys: set(packages) for keys, packages in told["good"].items()}
+    )
     try:
         for repository in repositories:
             _check_repository(lock, repository, store, good)
     finally:
-        told = {keys: sorted(packages) for keys, packages in good.items()}
-        fsutil.write_if_changed(store.state_path(_STATE), fsutil.dump_lines({"good": told}))
+        store.note(_STATE, {"good": {keys: sorted(packages) for keys, packages in good.items()}})
 
 
 def _check_repository(lock: Lock, repository: Repository, store: Store, good: Dict[str, Set[str]]) -> None:
@@ -43,12 +43,3 @@ def _check_repository(lock: Lock, repository: Repository, store: Store, good: Di
             paths = {file: store.path(sha256) for file, sha256 in fresh.items()}
             rpmkeys.check(paths, source.keys, what=f"rpm repository {repository.name}")
             seen.update(fresh.values())
-
-
-def _recall(store: Store) -> Dict[str, Set[str]]:
-    try:
-        with open(store.state_path(_STATE), "rb") as handle:
-            told: Dict[str, List[str]] = json.loads(handle.read())["good"]
-            return {keys: set(packages) for keys, packages in told.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}

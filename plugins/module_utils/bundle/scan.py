@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List, Mapping, Tuple
@@ -30,17 +29,13 @@ class Scanner:
         self.store = store
         self.now = now
         self._key = fsutil.sha256_bytes("\0".join(rules.scan).encode())
-        self._memory = self._remember()
-
-    def _remember(self) -> Dict[str, Dict[str, Tuple[float, str]]]:
-        try:
-            document = json.loads(fsutil.read_plain(self.store.state_path(_MEMORY)))
-            return {
-                str(key): {str(sha256): (float(moment), str(why)) for sha256, (moment, why) in rows.items()}
-                for key, rows in document.items()
-            }
-        except (BundleError, ValueError, TypeError, AttributeError):
-            return {}
+        self._memory: Dict[str, Dict[str, Tuple[float, str]]] = store.recall(
+            _MEMORY,
+            lambda told: {
+                key: {sha256: (float(moment), str(why)) for sha256, (moment, why) in rows.items()}
+                for key, rows in told.items()
+            },
+        )
 
     def known(self, sha256: str, *, any_age: bool = False) -> bool:
         """Whether the answer of an earlier run still counts."""
@@ -90,6 +85,4 @@ class Scanner:
             key: {sha256: list(row) for sha256, row in rows.items() if self.now - row[0] < _FORGET}
             for key, rows in self._memory.items()
         }
-        path = self.store.state_path(_MEMORY)
-        fsutil.make_directory(os.path.dirname(path))
-        fsutil.write_if_changed(path, fsutil.dump_lines(kept))
+        self.store.note(_MEMORY, kept)

@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import json
 import os
-from typing import Iterable, Iterator, Optional, Set
+from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Set, TypeVar
 
 from . import fsutil
+from .errors import BundleError
+
+T = TypeVar("T")
 
 
 def object_path(sha256: str) -> str:
@@ -30,6 +34,17 @@ class Store:
 
     def state_path(self, name: str) -> str:
         return os.path.join(self.root, "state", name)
+
+    def recall(self, name: str, read: Callable[[Any], Dict[str, T]]) -> Dict[str, T]:
+        """What an earlier run noted. Nothing where that is lost, or is not what read() takes: it can be learned again."""
+        try:
+            return read(json.loads(fsutil.read_plain(self.state_path(name))))
+        except (BundleError, OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return {}
+
+    def note(self, name: str, document: Dict[str, Any]) -> bool:
+        """Write down what the next run may recall. Returns whether that is news."""
+        return fsutil.write_if_changed(self.state_path(name), fsutil.dump_lines(document))
 
     def has(self, sha256: str, size: int) -> bool:
         """By its name and size, as it was verified when it came in; unless check() found it damaged since."""

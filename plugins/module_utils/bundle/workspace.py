@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Protocol
 
-from . import fsutil
 from .errors import BundleError
 from .fetch import Client
 from .lock import Evidence, Item, Repository, Withheld
@@ -48,21 +46,15 @@ class Workspace:
         self.now = now
         self.checking = scratch is not None
         self.fresh = Store(scratch) if scratch is not None else store
-        self.memory: Dict[str, Dict[str, Any]] = self._remember()
-
-    def _remember(self) -> Dict[str, Dict[str, Any]]:
-        try:
-            with open(self.store.state_path(_MEMORY), "rb") as handle:
-                memory = json.loads(handle.read())
-        except (OSError, ValueError):
-            return {}
-        return memory if isinstance(memory, dict) else {}
+        self.memory: Dict[str, Dict[str, Any]] = store.recall(
+            _MEMORY, lambda told: {url: dict(row) for url, row in told.items()}
+        )
 
     def finish(self) -> None:
         """Write down what was learned, and forget decompressed indexes of long ago; they can be made again."""
         if self.checking:
             return
-        fsutil.write_if_changed(self.store.state_path(_MEMORY), fsutil.dump_lines(self.memory))
+        self.store.note(_MEMORY, self.memory)
         cache = self.index_caches[-1]
         for name in os.listdir(cache) if os.path.isdir(cache) else ():
             path = os.path.join(cache, name)

@@ -161,7 +161,7 @@ def test_the_memory_may_be_lost_or_broken(side: Side) -> None:
     side.upstream.publish()
     side.lock()
     memory = Path(side.store) / "state/upstream.json"
-    for junk in ("[]", "{", ""):
+    for junk in ("[]", "{", "", '{"x": 1}', '{"x": ["y"]}', "[" * 100_000):
         memory.write_text(junk)
         assert not side.lock().changed
     side.web.validators = False
