@@ -8,7 +8,7 @@ import gzip
 import lzma
 import os
 from dataclasses import dataclass, field, replace
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, Mapping, Sequence
 
 from .. import aptrepo, fsutil
 from ..depot_tree import ORIGIN, Held, Tree, told_repository
@@ -16,6 +16,7 @@ from ..errors import BundleError
 from ..lock import Item, Repository
 from . import apt_sources
 from .apt_sources import Sources
+from .repositories import by_file, refuse_contradiction, settle
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Published:
     """One apt repository of the depot: the same name in several bundles is one repository."""
 
     repository: Repository
-    items: List[Item]
+    files: Dict[str, Item]  # by the names they get
     stanzas: Dict[str, str]
     date: int
     sources: Sources = field(default_factory=Sources)
@@ -36,56 +37,43 @@ def publish(tree: Tree, bundles: Sequence[Held]) -> Dict[str, Any]:
         for repository in lock.repositories:
             if repository.kind == "apt":
                 stanzas = aptrepo.read_stanzas(lock, repository, tree.store.read(repository.stanzas) or b"")
-                items = lock.items_of(repository)
-                found = Published(repository, items, stanzas, lock.created_at)
+                files = by_file(lock, repository, aptrepo.deb_name)
+                found = Published(repository, files, stanzas, lock.created_at)
                 groups[repository.name] = _join(groups[repository.name], found) if repository.name in groups else found
     for name, sources in apt_sources.collect(tree, bundles).items():
         if name not in groups:
             raise BundleError(f"A bundle brings sources for {name}, but no packages of that repository.")
         groups[name] = replace(groups[name], sources=sources)
-    ordered = [_dated(tree, groups[name]) for name in sorted(groups)]
-    return {"repositories": [_told(group) for group in ordered]}
+    return {"repositories": [_settle(tree, groups[name]) for name in sorted(groups)]}
 
 
-def _dated(tree: Tree, group: Published) -> Published:
-    """Written, or taken over with its date. apt ignores what is dated before what it has, so dates only go forward."""
+def _settle(tree: Tree, group: Published) -> Dict[str, Any]:
+    """Written, or taken over. Returns what there is to tell of it."""
     base = f"apt/{group.repository.name}"
-    earlier = {row["path"]: row["date"] for row in tree.earlier.get("repositories", []) if "date" in row}
-    made_of = [[item.sha256, aptrepo.deb_name(item)] for item in group.items]
+    made_of = [[item.sha256, file] for file, item in group.files.items()]
     about = [
         group.repository.release,
         group.repository.architecture,
         sorted(group.stanzas.items()),
         group.sources.told(),
     ]
-    if tree.reuse(base, [sorted(made_of), about]):
-        return replace(group, date=earlier[base])
-    group = replace(group, date=max(group.date, earlier.get(base, 0) + 1))
-    _write(tree, group)
-    return group
+    date = settle(tree, base, [sorted(made_of), about], group.date, lambda date: _write(tree, group, base, date))
+    sources = {"sources": len(group.sources.blocks)} if group.sources.blocks else {}
+    return {**told_repository(group.repository, group.files.values(), date), **sources}
 
 
 def _join(first: Published, second: Published) -> Published:
-    name = second.repository.name
-    if (first.repository.release, first.repository.architecture) != (
-        second.repository.release,
-        second.repository.architecture,
-    ):
-        raise BundleError(f"Two bundles bring apt repositories named {name} for different releases or architectures.")
-    known = {aptrepo.deb_name(item): item.sha256 for item in first.items}
-    for item in second.items:
-        if known.get(aptrepo.deb_name(item), item.sha256) != item.sha256:
-            raise BundleError(f"Two bundles bring different packages as {aptrepo.deb_name(item)} for {name}.")
-    items = [*first.items, *(item for item in second.items if aptrepo.deb_name(item) not in known)]
-    return Published(second.repository, items, {**first.stanzas, **second.stanzas}, max(first.date, second.date))
+    refuse_contradiction(first.repository, second.repository, first.files, second.files)
+    files, stanzas = {**first.files, **second.files}, {**first.stanzas, **second.stanzas}
+    return Published(second.repository, files, stanzas, max(first.date, second.date))
 
 
-def _write(tree: Tree, group: Published) -> None:
+def _write(tree: Tree, group: Published, base: str, date: int) -> None:
     name, architecture = group.repository.name, group.repository.architecture
-    base = f"apt/{name}"
-    for item in group.items:
-        tree.link(item, f"{base}/pool/{aptrepo.deb_name(item)}")
-    packages = aptrepo.render_packages(group.items, group.stanzas, lambda item: f"pool/{aptrepo.deb_name(item)}")
+    for file, item in group.files.items():
+        tree.link(item, f"{base}/pool/{file}")
+    items = list(group.files.values())
+    packages = aptrepo.render_packages(items, group.stanzas, lambda item: f"pool/{aptrepo.deb_name(item)}")
     path = aptrepo.packages_path(architecture)
     files = {path: packages, f"{path}.gz": gzip.compress(packages, 9, mtime=0), f"{path}.xz": lzma.compress(packages)}
     if group.sources.files:
@@ -97,10 +85,10 @@ def _write(tree: Tree, group: Published) -> None:
     if tree.previous is not None:
         _keep_old_indexes(tree, os.path.join(tree.previous, dists), dists, files)
     release = aptrepo.render_release(
-        name=name, origin=ORIGIN, architecture=architecture, files=files, date=group.date, by_hash=True
+        name=name, origin=ORIGIN, architecture=architecture, files=files, date=date, by_hash=True
     )
     tree.write(f"{dists}/Release", release)
-    tree.write(f"{dists}/InRelease", tree.key.sign(release, clear=True, moment=group.date))
+    tree.write(f"{dists}/InRelease", tree.key.sign(release, clear=True, moment=date))
 
 
 def _keep_old_indexes(tree: Tree, old: str, dists: str, files: Mapping[str, bytes]) -> None:
@@ -109,8 +97,3 @@ def _keep_old_indexes(tree: Tree, old: str, dists: str, files: Mapping[str, byte
         source = os.path.join(old, file)
         if fsutil.size_of(source) is not None:
             tree.keep_by_hash(source, f"{dists}/{file}", fsutil.read_plain(source))
-
-
-def _told(group: Published) -> Dict[str, Any]:
-    sources = {"sources": len(group.sources.blocks)} if group.sources.blocks else {}
-    return {**told_repository(group.repository, group.items, group.date), **sources}

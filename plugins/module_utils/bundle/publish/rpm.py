@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Dict, List, Sequence
 
 from .. import fsutil, yumrepo
 from ..depot_tree import Held, Tree, told_repository
-from ..errors import BundleError
 from ..lock import Item, Lock, Repository
 from ..sources.rpm_repomd import read_repomd
+from .repositories import by_file, refuse_contradiction, settle
 
 KEYS = "RPM-GPG-KEYS"
 UNSIGNED = "UNSIGNED"
@@ -48,57 +48,46 @@ def publish(tree: Tree, bundles: Sequence[Held]) -> Dict[str, Any]:
             if repository.kind == "rpm":
                 found = _find(tree, lock, repository)
                 groups[repository.name] = _join(groups[repository.name], found) if repository.name in groups else found
-    return {"repositories": [_told(_dated(tree, groups[name])) for name in sorted(groups)]}
+    return {"repositories": [_settle(tree, groups[name]) for name in sorted(groups)]}
 
 
 def _find(tree: Tree, lock: Lock, repository: Repository) -> Published:
     description = yumrepo.read_description(lock, repository, tree.store.read(repository.stanzas) or b"")
-    items = {item.sha256: item for item in lock.items_of(repository)}
-    files = {yumrepo.package_file(package): items[package.sha256] for package in description.packages}
-    if len(files) < len(items):
-        raise BundleError(f"The bundle {lock.name} brings different packages of one file name for {repository.name}.")
+    names = {package.sha256: yumrepo.package_file(package) for package in description.packages}
+    files = by_file(lock, repository, lambda item: names[item.sha256])
     return Published(repository, files, description, lock.created_at)
 
 
 def _join(first: Published, second: Published) -> Published:
-    ours, theirs = first.repository, second.repository
-    if (ours.release, ours.architecture) != (theirs.release, theirs.architecture):
-        raise BundleError(
-            f"Two bundles bring rpm repositories named {ours.name} for different releases or architectures."
-        )
-    for file, item in second.files.items():
-        if first.files.get(file, item).sha256 != item.sha256:
-            raise BundleError(f"Two bundles bring different packages as {file} for {ours.name}.")
+    refuse_contradiction(first.repository, second.repository, first.files, second.files)
     description = yumrepo.merge(first.description, second.description)
-    return Published(theirs, {**first.files, **second.files}, description, max(first.date, second.date))
+    files = {**first.files, **second.files}
+    return Published(second.repository, files, description, max(first.date, second.date))
 
 
-def _dated(tree: Tree, group: Published) -> Published:
-    """Written, or taken over with its date. Dates only go forward."""
+def _settle(tree: Tree, group: Published) -> Dict[str, Any]:
+    """Written, or taken over. Returns what there is to tell of it."""
     base = f"rpm/{group.repository.name}"
-    earlier = {row["path"]: row["date"] for row in tree.earlier.get("repositories", []) if "date" in row}
     about = [group.repository.release, group.repository.architecture, group.description.dump().decode()]
-    if tree.reuse(base, about):
-        return replace(group, date=earlier[base])
-    group = replace(group, date=max(group.date, earlier.get(base, 0) + 1))
-    _write(tree, group, base)
-    return group
+    date = settle(tree, base, about, group.date, lambda date: _write(tree, group, base, date))
+    told = told_repository(group.repository, group.files.values(), date)
+    return {**told, "gpgcheck": not group.unsigned, "keys": f"{base}/{KEYS}"}
 
 
-def _write(tree: Tree, group: Published, base: str) -> None:
+def _write(tree: Tree, group: Published, base: str, date: int) -> None:
     for file, item in group.files.items():
         tree.link(item, f"{base}/packages/{file}")
     if tree.previous is not None:
         _keep_old_metadata(tree, os.path.join(tree.previous, base), base)
-    for name, data in yumrepo.render(group.description, moment=group.date).items():
+    for name, data in yumrepo.render(group.description, moment=date).items():
         tree.write(f"{base}/{name}", data)
         if name == yumrepo.REPOMD:
-            tree.write(f"{base}/{name}.asc", tree.key.sign(data, clear=False, moment=group.date))
+            tree.write(f"{base}/{name}.asc", tree.key.sign(data, clear=False, moment=date))
     if group.unsigned:
         tree.write(f"{base}/{UNSIGNED}", "".join(group.unsigned).encode())
     keys = "".join(group.keys).encode()
     tree.write(f"{base}/{KEYS}", keys)
-    tree.write(f"{base}/{KEYS}.asc", tree.key.sign(keys, clear=False, moment=group.date))
+    tree.write(f"{base}/{KEYS}.asc", tree.key.sign(keys, clear=False, moment=date))
 
 
 def _keep_old_metadata(tree: Tree, old: str, base: str) -> None:
@@ -107,8 +96,3 @@ def _keep_old_metadata(tree: Tree, old: str, base: str) -> None:
     if fsutil.size_of(path) is not None:
         for told in read_repomd(fsutil.read_plain(path), where=old).files.values():
             tree.write(f"{base}/{told.href}", fsutil.read_plain(os.path.join(old, told.href)))
-
-
-def _told(group: Published) -> Dict[str, Any]:
-    told = told_repository(group.repository, group.files.values(), group.date)
-    return {**told, "gpgcheck": not group.unsigned, "keys": f"{told['path']}/{KEYS}"}

@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import Any, Dict
 
 import pytest
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.depot_tree import Held, Tree
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.generation import Maker
-from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import Keyring
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.lock import Item, Lock, Repository
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import Keyring, SigningKey
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.publish import apt
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.store import Store
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
 
 
@@ -289,3 +293,22 @@ def test_two_bundles_with_different_packages_of_one_name(made: Side) -> None:
     made.upstream.suites = {"bookworm": [], "bookworm-security": []}
     made.upstream.add("app", "1.0-2")  # the same file name without the epoch
     bundles_that_clash(made, other_bundle(made, "app"))
+
+
+def test_one_file_name_cannot_stand_for_two_packages(tmp_path: Path, keys: Dict[str, SigningKey]) -> None:
+    """The name of a file has no epoch. No apt installs both, but a lock is only a file."""
+    store = Store(str(tmp_path / "store"))
+    items = tuple(
+        Item("apt", name, 1, sha256 * 64, "", "", version, "debian-12", "amd64")
+        for name, sha256, version in (("app", "a", "1:2.0"), ("app", "b", "2.0"), ("lib", "c", "1.0"))
+    )
+    text = "\n".join(
+        f"Package: {item.name}\nVersion: {item.version}\nArchitecture: amd64\nSHA256: {item.sha256}\nSize: 1\n"
+        for item in items
+    )
+    stanzas = store.add_bytes(text.encode())
+    repository = Repository("debian-12", "bookworm", "amd64", ("app",), stanzas)
+    lock = Lock("site", "", 1, "2026-01-01T00:00:00Z", 1, "", (repository,), (), items)
+    tree = Tree(str(tmp_path / "tree"), store, keys["depot"], 0, None)
+    with pytest.raises(BundleError, match="site brings different packages of one file name for debian-12"):
+        apt.publish(tree, [Held(lock, {}, {})])
