@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
+from . import fsutil
 from .errors import BundleError
 from .transport import check_url
 
@@ -69,6 +70,19 @@ class Reader:
 
     def texts(self, where: str, value: object, pattern: re.Pattern[str], what: str) -> Tuple[str, ...]:
         return tuple(self.text(at, row, pattern, what) for at, row in self.rows(where, value))
+
+    def flag(self, where: str, item: Mapping[str, Any], key: str, default: bool = True) -> bool:
+        """A switch of a table."""
+        value = item.get(key, default)
+        if not isinstance(value, bool):
+            self.wrong(f"{where}.{key}", f"true or false is expected, not {value!r}.")
+        return bool(value)
+
+    def sha256(self, where: str, value: object) -> str:
+        text = self.text(where, value)
+        if text and not fsutil.is_sha256(text):
+            self.wrong(where, f"{text!r} is not a sha256 of 64 lower-case hexadecimal digits.")
+        return text
 
     def url(self, where: str, value: object) -> str:
         text = self.text(where, value)

@@ -65,10 +65,7 @@ def read(reader: Reader, where: str, row: object) -> Optional[AptItem]:
     told, packages = "a Debian package name", item.get("packages")
     if isinstance(packages, (list, tuple)) and not packages:
         reader.wrong(f"{where}.packages", "name at least one package.")
-    switches = {name: item.get(name, default) for name, default in _SWITCHES.items()}
-    for name, value in switches.items():
-        if not isinstance(value, bool):
-            reader.wrong(f"{where}.{name}", f"true or false is expected, not {value!r}.")
+    switches = {name: reader.flag(where, item, name, default) for name, default in _SWITCHES.items()}
     release, architecture = f"{where}.release", f"{where}.architecture"
     host, sources = _read_sources(reader, f"{where}.sources", item.get("sources", "host"))
     return AptItem(
@@ -85,7 +82,7 @@ def read(reader: Reader, where: str, row: object) -> Optional[AptItem]:
         installed=reader.texts(
             f"{where}.installed", item.get("installed"), _INSTALLED, "an absolute path, or a package and its version"
         ),
-        **{name: bool(value) for name, value in switches.items()},
+        **switches,
     )
 
 

@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass
 from typing import Dict, List, Mapping, Optional, Tuple
 
-from .. import fsutil
 from ..oci import Reference
 from ..reader import Reader, read_reason
 from . import images as image_rows
@@ -65,25 +64,19 @@ def read(reader: Reader, where: str, row: object) -> Optional[ChartItem]:
         keyring = reader.text(f"{where}.provenance.keyring", provenance.get("keyring"))
     if all(item.get(key) is None for key in _PROOFS):
         reader.wrong(where, "give sha256 or provenance, or say in unverified.reason why neither can be had.")
-    sha256 = reader.text(f"{where}.sha256", item.get("sha256"))
-    if sha256 and not fsutil.is_sha256(sha256):
-        reader.wrong(f"{where}.sha256", f"{sha256!r} is not a sha256 of 64 lower-case hexadecimal digits.")
-    carry = item.get("carry_images", True)
-    if not isinstance(carry, bool):
-        reader.wrong(f"{where}.carry_images", f"true or false is expected, not {carry!r}.")
     rows = [image_rows.read(reader, at, image) for at, image in reader.rows(f"{where}.images", item.get("images"))]
     chart = ChartItem(
         name=reader.text(f"{where}.name", item.get("name"), _CHART, "the name of a chart"),
         repository=_read_repository(reader, f"{where}.repository", item.get("repository")),
         version=reader.text(f"{where}.version", item.get("version"), _VERSION, "one version, such as 1.2.3"),
-        sha256=sha256,
+        sha256=reader.sha256(f"{where}.sha256", item.get("sha256")),
         keyring=keyring,
         unverified=read_reason(reader, f"{where}.unverified", item.get("unverified")),
         plain_http=read_reason(reader, f"{where}.plain_http", item.get("plain_http")),
         values=_read_values(reader, f"{where}.values", item.get("values")),
         images=tuple(image for image in rows if image is not None),
         exclude=_read_exclude(reader, f"{where}.exclude", item.get("exclude")),
-        carry_images=bool(carry),
+        carry_images=reader.flag(where, item, "carry_images"),
         platforms=image_rows.read_platforms(reader, f"{where}.platforms", item.get("platforms")),
         unverified_images=read_reason(reader, f"{where}.unverified_images", item.get("unverified_images")),
     )

@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Tuple
 
-from .. import fsutil
 from ..reader import Reader, read_reason
 from ..semver import Range
 
@@ -45,12 +44,10 @@ def read(reader: Reader, where: str, row: object) -> Optional[CollectionItem]:
         name=reader.text(f"{where}.name", item.get("name"), COLLECTION, "a collection such as community.general"),
         version=version or "*",
         source=reader.url(f"{where}.source", item.get("source")).rstrip("/") or GALAXY,
-        sha256=reader.text(f"{where}.sha256", item.get("sha256")),
+        sha256=reader.sha256(f"{where}.sha256", item.get("sha256")),
         unverified=read_reason(reader, f"{where}.unverified", item.get("unverified")),
         keyring=reader.text(f"{where}.keyring", item.get("keyring")),
     )
-    if found.sha256 and not fsutil.is_sha256(found.sha256):
-        reader.wrong(f"{where}.sha256", f"{found.sha256!r} is not a sha256 of 64 lower-case hexadecimal digits.")
     given = bool(item.get("sha256")) + bool(item.get("unverified"))
     if found.is_tarball and found.keyring:
         reader.wrong(f"{where}.keyring", "signatures come from Galaxy servers; a tarball is known by its sha256.")

@@ -53,16 +53,13 @@ def read(reader: Reader, where: str, row: object) -> Optional[FileItem]:
     reason = read_reason(reader, f"{where}.unverified", item.get("unverified"))
     if not any(item.get(key) for key in ("sha256", "signature", "unverified")):
         reader.wrong(where, "give sha256 or signature, or say in unverified.reason why neither can be had.")
-    digest = reader.text(f"{where}.sha256", item.get("sha256"))
-    if digest and not fsutil.is_sha256(digest):
-        reader.wrong(f"{where}.sha256", f"{digest!r} is not a sha256 of 64 lower-case hexadecimal digits.")
     return FileItem(
         name=reader.text(f"{where}.name", item.get("name"), NAME, NAME_TOLD),
         url=reader.url(f"{where}.url", item.get("url")),
         destination=str(destination),
         kind=str(kind),
         version=reader.text(f"{where}.version", item.get("version")),
-        sha256=digest,
+        sha256=reader.sha256(f"{where}.sha256", item.get("sha256")),
         signature=signature,
         unverified=reason,
     )

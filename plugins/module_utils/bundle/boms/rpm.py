@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Dict, List, Mapping, Optional, Tuple
 
 from ..names import ARCHITECTURE, NAME, NAME_TOLD, PACKAGE_SPEC, union
 from ..reader import Reader
@@ -67,7 +67,7 @@ def read(reader: Reader, where: str, row: object) -> Optional[RpmItem]:
         sources=tuple(source for source in sources if source is not None),
         exclude=reader.texts(f"{where}.exclude", item.get("exclude"), _GLOB, _GLOB_TOLD),
         modules=reader.texts(f"{where}.modules", item.get("modules"), _STREAM, _STREAM_TOLD),
-        carry_indexes=_flag(reader, where, item, "carry_indexes"),
+        carry_indexes=reader.flag(where, item, "carry_indexes"),
     )
 
 
@@ -90,8 +90,8 @@ def _read_source(reader: Reader, where: str, value: object, names: Mapping[str, 
     source = RpmSource(
         baseurl=reader.url(f"{where}.baseurl", url).rstrip("/"),
         signed_by=tuple(reader.text(f"{where}.signed_by", entry) for entry in keyrings),
-        repo_gpgcheck=_flag(reader, where, item, "repo_gpgcheck"),
-        gpgcheck=_flag(reader, where, item, "gpgcheck"),
+        repo_gpgcheck=reader.flag(where, item, "repo_gpgcheck"),
+        gpgcheck=reader.flag(where, item, "gpgcheck"),
         reason=reader.text(f"{where}.reason", item.get("reason")),
     )
     _check_trust(reader, where, source)
@@ -105,13 +105,6 @@ def _check_trust(reader: Reader, where: str, source: RpmSource) -> None:
     elif not (source.repo_gpgcheck and source.gpgcheck) and not source.reason.strip():
         off = "gpgcheck" if source.repo_gpgcheck else "repo_gpgcheck"
         reader.wrong(f"{where}.reason", f"say why {off} is false, in words.")
-
-
-def _flag(reader: Reader, where: str, item: Mapping[str, Any], key: str) -> bool:
-    value = item.get(key, True)
-    if not isinstance(value, bool):
-        reader.wrong(f"{where}.{key}", f"true or false is expected, not {value!r}.")
-    return bool(value)
 
 
 def join(reader: Reader, items: List[RpmItem]) -> Tuple[RpmItem, ...]:
