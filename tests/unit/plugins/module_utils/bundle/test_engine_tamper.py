@@ -21,6 +21,7 @@ from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors 
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.fsutil import sha256_bytes
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.manifest import Index, Root
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.medium import (
+    Terms,
     copy_object,
     inspect,
     inspect_all,
@@ -155,12 +156,12 @@ def test_two_bundles_on_one_medium(made: Volumes) -> None:
     side.lock()
     side.pack()
     places = [str(made.path), f"{side.output}/other"]
-    found = inspect_all(places, side.ring, now=side.now)
+    found = inspect_all(places, Terms(side.ring, side.now))
     assert sorted(found) == ["other", "site"] and found["site"].missing_volumes == []
     with pytest.raises(BundleError, match=r"holds several bundles \(other, site\); name the directory of one"):
         inspect(places, side.ring, now=side.now)
     with pytest.raises(BundleError, match=r"No media are given"):
-        inspect_all([], side.ring, now=side.now)
+        inspect_all([], Terms(side.ring, side.now))
 
 
 def test_volumes_swapped_in_place(made: Volumes) -> None:
