@@ -18,7 +18,8 @@ from .errors import BundleError, told_plainly
 from .feed import OtherDepot
 from .generation import Maker, Publisher
 from .generations import CURRENT, Generations, roots_of
-from .intake import Copied, Intake, Terms
+from .intake import Copied, Intake
+from .medium import Terms
 from .openpgp import Keyring, SigningKey
 from .prune import Plan, carry_out, check_plan, make_plan
 from .publish import apt, charts, collections, files, images, rpm, wheels

@@ -20,7 +20,7 @@ from .depot_tree import Held
 from .errors import BundleError
 from .lock import Lock
 from .manifest import Root
-from .medium import check_dates, read_lock
+from .medium import Terms, check_dates, read_lock
 from .names import NAME
 from .openpgp import Keyring
 from .pieces import Part
@@ -184,14 +184,7 @@ class FromDepot(Arrival):
 
 
 def arrivals(
-    depot: OtherDepot,
-    keyring: Keyring,
-    held: Mapping[str, Held],
-    *,
-    now: float,
-    lacking: Collection[str] = (),
-    allow_expired: bool = False,
-    required_signers: int = 1,
+    depot: OtherDepot, terms: Terms, held: Mapping[str, Held], *, lacking: Collection[str] = ()
 ) -> List[FromDepot]:
     """Every bundle the other depot has in a newer version than this one, and the same where this one lacks objects of it.
 
@@ -199,17 +192,17 @@ def arrivals(
     """
     found = []
     for name, directory in depot.bundles():
-        root, signers, documents = depot.open(directory, keyring)
+        root, signers, documents = depot.open(directory, terms.keyring)
         if root.name != name:
             raise BundleError(f"{directory} of {depot.place} holds the bundle {root.name}, not {name}.")
         digest = fsutil.sha256_bytes(documents[manifest.ROOT])
         version, at_hand = (held[name].facts["version"], held[name].facts["root"]) if name in held else (0, "")
         if (digest == at_hand and name not in lacking) or root.version < version:
             continue
-        check_dates(root, depot.place, now, allow_expired)
-        if len(signers) < required_signers:
+        check_dates(root, depot.place, terms.now, terms.allow_expired)
+        if len(signers) < terms.required_signers:
             raise BundleError(
-                f"The bundle {name} of {depot.place} is signed by {len(signers)} of the {required_signers} keys that have to "
+                f"The bundle {name} of {depot.place} is signed by {len(signers)} of the {terms.required_signers} keys that have to "
                 f"sign it ({', '.join(signers)})."
             )
         lock = depot.complete(directory, root, documents)

@@ -6,26 +6,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Set
+from typing import Dict, List, Mapping, Optional, Sequence, Set
 
 from . import feed, fsutil
 from .arrival import Arrival, OnMedia, refuse_incomplete
 from .depot_tree import Held
 from .errors import BundleError
-from .medium import inspect_all
-from .openpgp import Keyring
+from .medium import Terms, inspect_all
 from .store import Store
 from .waiting import Awaited, Waiting
-
-
-@dataclass(frozen=True)
-class Terms:
-    """On which terms bundles are let in."""
-
-    keyring: Keyring
-    now: float
-    allow_expired: bool = False
-    required_signers: int = 1
 
 
 @dataclass(frozen=True)
@@ -69,18 +58,13 @@ class Intake:
     ) -> List[Arrival]:
         """What is at the door. What is on media is not asked of the other depot."""
         found: List[Arrival] = []
-        given: Dict[str, Any] = {
-            "now": terms.now,
-            "allow_expired": terms.allow_expired,
-            "required_signers": terms.required_signers,
-        }
         if media:
-            opened = inspect_all(media, terms.keyring, full=False, **given)
+            opened = inspect_all(media, terms, full=False)
             found += [OnMedia.of(inspection, self.waiting.kept) for inspection in opened.values()]
         if other is not None:
             there = {arrival.name for arrival in found}
             lacking = [name for name, one in held.items() if self.lacking({name: one})]
-            fed = feed.arrivals(other, terms.keyring, held, lacking=lacking, **given)
+            fed = feed.arrivals(other, terms, held, lacking=lacking)
             found += [one for one in fed if one.name not in there]
         return found
 

@@ -47,6 +47,16 @@ class Findings:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """On which terms bundles are let in."""
+
+    keyring: Keyring
+    now: float
+    allow_expired: bool = False
+    required_signers: int = 1
+
+
+@dataclass(frozen=True)
 class Opened:
     """A volume whose root, index and lock are verified. Its objects are not yet."""
 
@@ -235,32 +245,22 @@ def inspect(
     required_signers: int = 1,
 ) -> Inspection:
     """Volumes of one bundle, verified. Without full, objects are left to whoever hashes them while copying."""
-    found = inspect_all(
-        paths, keyring, now=now, allow_expired=allow_expired, full=full, required_signers=required_signers
-    )
+    found = inspect_all(paths, Terms(keyring, now, allow_expired, required_signers), full=full)
     if len(found) > 1:
         raise BundleError(f"{', '.join(paths)} holds several bundles ({', '.join(found)}); name the directory of one.")
     return next(iter(found.values()))
 
 
 @told_plainly
-def inspect_all(
-    paths: Sequence[str],
-    keyring: Keyring,
-    *,
-    now: float,
-    allow_expired: bool = False,
-    full: bool = True,
-    required_signers: int = 1,
-) -> Dict[str, Inspection]:
+def inspect_all(paths: Sequence[str], terms: Terms, *, full: bool = True) -> Dict[str, Inspection]:
     """What media hold, by the name of the bundle. Volumes of one bundle may be on several media, in any order."""
     opened: Dict[str, List[Opened]] = {}
     for directory in (volume for path in paths for volume in find_volumes(path)):
-        volume = open_volume(directory, keyring, now=now, allow_expired=allow_expired)
+        volume = open_volume(directory, terms.keyring, now=terms.now, allow_expired=terms.allow_expired)
         opened.setdefault(volume.root.name, []).append(volume)
     if not opened:
         raise BundleError("No media are given.")
-    found = {name: _together(volumes, required_signers) for name, volumes in sorted(opened.items())}
+    found = {name: _together(volumes, terms.required_signers) for name, volumes in sorted(opened.items())}
     for volume in (volume for inspection in found.values() for volume in inspection.volumes):
         volume.check(full=full).refuse(volume.path)
     return found

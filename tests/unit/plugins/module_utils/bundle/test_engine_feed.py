@@ -16,6 +16,7 @@ from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle import 
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.depot import Depot, DepotResult
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.feed import OtherDepot
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.medium import Terms
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.openpgp import Keyring
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.store import Store
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
@@ -82,7 +83,7 @@ def test_the_same_content_under_another_key(made: Side) -> None:
 
 
 def test_a_depot_brings_no_pieces(made: Side) -> None:
-    (arrival,) = feed.arrivals(OtherDepot(str(made.top / "depot")), made.ring, {}, now=made.now)
+    (arrival,) = feed.arrivals(OtherDepot(str(made.top / "depot")), Terms(made.ring, made.now), {})
     assert arrival.loose(Store(str(made.top / "second/store"))) == []
     assert arrival.whole == set(made.packer().lock.objects())
 

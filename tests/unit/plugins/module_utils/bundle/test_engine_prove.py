@@ -191,15 +191,21 @@ def test_two_bundles_of_one_repository_are_one_subject(made: Side) -> None:
     assert result.proofs[0]["told"] == "apt would install the 3 packages named, with 1 that they need"
 
 
+def client_of(made: Side, folder: Path) -> Apt:
+    """A host that has taken in what the depot has now."""
+    key = shutil.copy(place(made) / "depot-key.asc", folder / "key.asc")
+    line = f"deb [signed-by={key}] file:{place(made)}/apt/debian-12 debian-12 main\n"
+    client = Apt(str(folder / "client"), sources=line, architecture="amd64")
+    client.update()
+    return client
+
+
 @needs_apt
 def test_a_client_follows_a_rollback(made: Side, tmp_path: Path) -> None:
     """apt ignores an index that is dated before its own: the link alone, switched back, would leave it without packages."""
     made.bundle("app")
     made.publish(keep=0)
-    key = shutil.copy(place(made) / "depot-key.asc", tmp_path / "key.asc")
-    line = f"deb [signed-by={key}] file:{place(made)}/apt/debian-12 debian-12 main\n"
-    client = Apt(str(tmp_path / "client"), sources=line, architecture="amd64")
-    client.update()
+    client = client_of(made, tmp_path)
     made.upstream.add("app", "1:3.0")
     made.bundle("app", now=made.now + 600)
     made.publish(keep=0)
@@ -218,10 +224,7 @@ def test_a_client_follows_another_title(made: Side, tmp_path: Path) -> None:
     """apt takes no repository any more that says it is from somebody else than before."""
     made.bundle("app")
     made.publish(keep=0)
-    key = shutil.copy(place(made) / "depot-key.asc", tmp_path / "key.asc")
-    line = f"deb [signed-by={key}] file:{place(made)}/apt/debian-12 debian-12 main\n"
-    client = Apt(str(tmp_path / "client"), sources=line, architecture="amd64")
-    client.update()
+    client = client_of(made, tmp_path)
     assert made.publish(keep=0, title="Depot of the site").generation == 2
     made.upstream.add("app", "1:3.0")
     made.bundle("app", now=made.now + 600)
