@@ -202,7 +202,8 @@ class Lock:
         for repository in self.repositories:
             names = (repository.name, repository.release, repository.architecture)
             asked = all(isinstance(name, str) and PACKAGE_SPEC.fullmatch(name) for name in repository.packages)
-            if not (all(NAME.fullmatch(name) for name in names) and asked and repository.stanzas in known):
+            usable = repository.kind in GROUPED and repository.stanzas in known and asked
+            if not (usable and all(NAME.fullmatch(name) for name in names)):
                 raise BundleError(f"{what}: repository {repository.name!r} is not usable.")
         things: List[Union[Item, Evidence]] = [*self.items, *self.evidence]
         for thing in things:

@@ -89,10 +89,9 @@ def _broken_packages(lock: Lock, repository: Repository, withheld: Set[Key], rea
     stanzas = aptrepo.read_stanzas(lock, repository, read(repository.stanzas) or b"")
     names: Dict[str, Set[str]] = {}  # what stands for a name
     for item in lock.items_of(repository):
-        if item.sha256 in stanzas:
-            names.setdefault(item.name, set()).add(item.name)
-            for group in parse_relations(parse_stanza(stanzas[item.sha256]).get("Provides", "")):
-                names.setdefault(group[0].name, set()).add(item.name)
+        names.setdefault(item.name, set()).add(item.name)
+        for group in parse_relations(parse_stanza(stanzas[item.sha256]).get("Provides", "")):
+            names.setdefault(group[0].name, set()).add(item.name)
     gone = {name for kind, group, name in withheld if (kind, group) == ("apt", repository.name)}
     for item in lock.items_of(repository) if gone else ():
         if item.name not in gone:
@@ -150,15 +149,14 @@ def _with_stanzas(slim: Lock, full: Lock, read: Read) -> Tuple[Lock, List[bytes]
     fresh: List[bytes] = []
     evidence, repositories = list(slim.evidence), []
     for repository in full.repositories:
-        if repository.kind in _TEXTS:
-            text = _TEXTS[repository.kind](full, slim, repository, read(repository.stanzas) or b"")
-            digest = fsutil.sha256_bytes(text)
-            if digest != repository.stanzas:
-                fresh.append(text)
-                old = next(
-                    piece for piece in evidence if (piece.sha256, piece.group) == (repository.stanzas, repository.name)
-                )
-                evidence[evidence.index(old)] = replace(old, sha256=digest, size=len(text))
-                repository = replace(repository, stanzas=digest)
+        text = _TEXTS[repository.kind](full, slim, repository, read(repository.stanzas) or b"")
+        digest = fsutil.sha256_bytes(text)
+        if digest != repository.stanzas:
+            fresh.append(text)
+            old = next(
+                piece for piece in evidence if (piece.sha256, piece.group) == (repository.stanzas, repository.name)
+            )
+            evidence[evidence.index(old)] = replace(old, sha256=digest, size=len(text))
+            repository = replace(repository, stanzas=digest)
         repositories.append(repository)
     return replace(slim, evidence=tuple(evidence), repositories=tuple(repositories)), fresh

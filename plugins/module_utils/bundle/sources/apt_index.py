@@ -12,7 +12,7 @@ from bisect import bisect_right
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Dict, Iterator, List, Optional, Tuple, Union
 
 from .. import fsutil
 from ..unpack import unpacked
@@ -87,9 +87,6 @@ class Index:
         self.provided = provided
         self._names = names
         self._text = _map(path)
-
-    def names(self) -> Iterable[str]:
-        return self._names
 
     def stanzas(self, name: str) -> Iterator[str]:
         for start in self._names.get(name, ()):

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import io
 import json
+import sys
 import tarfile
 import time
 from typing import Any, Dict, List, Mapping, Optional
@@ -395,6 +397,16 @@ def test_lines_of_blanks_take_no_longer_than_others(line: str) -> None:
     found = find_images(templates(*[line] * 3000), {})
     assert time.process_time() - begun < 5
     assert set(found.images) <= {"docker.io/a/b:1@"}
+
+
+def test_a_python_that_has_no_reader_of_yaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    found = importlib.util.find_spec(chart_archive.__name__)
+    assert found is not None and found.loader is not None
+    fresh = importlib.util.module_from_spec(found)
+    monkeypatch.setitem(sys.modules, found.name, fresh)
+    found.loader.exec_module(fresh)
+    assert fresh.yaml is None and chart_archive.yaml is not None
 
 
 def test_without_a_reader_of_yaml(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,6 +182,16 @@ def test_documents_that_are_not_what_was_signed(made: Side) -> None:
         take_over(made)
 
 
+def test_a_bundle_of_a_maker_who_has_no_sbom(made: Side) -> None:
+    root = json.loads((made.top / "depot/current/bundles/site/root.json").read_bytes())
+    data = json.dumps({**root, "sbom": "", "contents": ""}).encode()
+    tamper(made, "root.json", data)
+    tamper(made, "root.json.asc", made.keys["bundle"].sign(data, clear=False, moment=int(made.now)))
+    assert take_over(made).generation == 1
+    documents = made.top / "second/current/bundles/site"
+    assert sorted(os.listdir(documents)) == ["lock.json", "root.json", "root.json.asc"]
+
+
 def test_a_bundle_under_another_name(made: Side) -> None:
     path = made.top / "depot/current/manifest.json"
     document = json.loads(path.read_text())

@@ -314,6 +314,14 @@ def test_a_document_that_is_nested_too_deeply(tmp_path: Path) -> None:
         told_plainly(lambda: Lock.read(str(path)).dump())()
 
 
+def test_a_depth_that_only_the_interpreter_notices() -> None:
+    def endless() -> None:
+        endless()
+
+    with pytest.raises(BundleError, match=r"^A document that was read is nested deeper than any such document is\.$"):
+        told_plainly(endless)()
+
+
 @pytest.mark.parametrize(("parse", "good"), [(lock, LOCK), (root, ROOT), (index, INDEX), (bom, BOM)])
 def test_what_the_fuzzing_starts_from_is_good(parse: Any, good: Dict[str, Any]) -> None:
     parse(json.dumps(good).encode())

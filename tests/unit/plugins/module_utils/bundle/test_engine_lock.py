@@ -302,6 +302,7 @@ def test_a_lock_that_was_tampered_with(side: Side) -> None:
         (lambda lock: lock["evidence"][0].update(size=-1), "has no usable sha256 and size"),
         (lambda lock: lock["repositories"][0].update(name="../x"), "repository '../x' is not usable"),
         (lambda lock: lock["repositories"][0].update(stanzas="0" * 64), "repository 'debian-12' is not usable"),
+        (lambda lock: lock["repositories"][0].update(kind="npm"), "repository 'debian-12' is not usable"),
         (lambda lock: lock["repositories"][0].update(packages=["-oX=y"]), "repository 'debian-12' is not usable"),
         (lambda lock: lock["repositories"][0].update(packages=[["app"]]), "repository 'debian-12' is not usable"),
         (lambda lock: lock["items"][0].update(architecture="x/../../x"), "item 'app' names no place that is safe"),

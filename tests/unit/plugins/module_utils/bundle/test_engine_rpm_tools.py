@@ -10,6 +10,7 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Dict, List
 
 import pytest
@@ -185,6 +186,22 @@ def test_one_file_name_cannot_stand_for_two_packages(tmp_path: Path, keys: Dict[
     tree = Tree(str(tmp_path / "tree"), store, keys["depot"], 0, None)
     with pytest.raises(BundleError, match="brings different packages of one file name for el-9"):
         rpm.publish(tree, [Held(lock, {}, {})])
+
+
+@pytest.mark.parametrize("kinds", [None, {"comps"}])
+def test_a_dnf_that_leaves_lists_of_files_out(tmp_path: Path, kinds: Any) -> None:
+    """Since 4.19 it has to be told to read them; one before that has no such setting, and must not be given one."""
+
+    class Conf:
+        def __init__(self) -> None:
+            self.substitutions: Dict[str, str] = {}
+            if kinds is not None:
+                self.optional_metadata_types = kinds
+
+    question = {"directory": str(tmp_path), "architecture": "x86_64", "release": "9", "platform": "", "exclude": ["x"]}
+    conf = rpm_dnf.configure(question, SimpleNamespace(conf=SimpleNamespace(Conf=Conf)))
+    assert getattr(conf, "optional_metadata_types", None) == (["filelists"] if kinds is not None else None)
+    assert (conf.installroot, conf.excludepkgs, conf.plugins) == (f"{tmp_path}/installroot", ["x"], False)
 
 
 def test_the_script_that_runs_in_the_systems_python(
