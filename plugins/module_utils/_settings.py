@@ -58,6 +58,7 @@ RESTART_KEYS = (
     "MetricsSettings.*",
     "PluginSettings.ClientDirectory",
     "PluginSettings.Directory",
+    "PluginSettings.PluginStates.*.Enable",  # the start unpacks what the release brings
     "RateLimitSettings.*",
     "ServiceSettings.AllowCorsFrom",
     "ServiceSettings.ConnectionSecurity",

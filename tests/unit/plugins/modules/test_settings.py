@@ -301,6 +301,12 @@ def test_url_plugins_of_older_servers(run_module, fake_url):
     assert config.stored["PluginSettings"]["Plugins"] == {"a.b": {"Key": 1}, "c.d": {"x": 1}}
 
 
+def test_a_plugin_that_is_switched_on_asks_for_a_restart(run, config):
+    states = {"PluginSettings": {"PluginStates": {"c.d": {"Enable": True}}}}
+    assert run(settings=states)["restart_keys"] == ["PluginSettings.PluginStates.c.d.Enable"]
+    assert run(settings=states)["restart_keys"] == []
+
+
 def test_url_plugins_of_newer_servers_are_not_lost(run_module, fake_url, tmp_path):
     config = Config(fake_url, hides_plugins=True)
     there = {"url": fake_url.url, "token": "the-token"}
