@@ -107,6 +107,27 @@ def test_the_table_of_links_is_sound(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)
+def test_what_comes_to_lie_beside_an_inventory_is_not_read_as_one(name: str, tmp_path: Path) -> None:
+    """Ansible reads a directory whole: the keys of authorities, and reports as groups. So tutorials name the file."""
+    tutorial = (ROOT / f"docs/tutorial_{DOCUMENTED[name]}.md").read_text(encoding="utf-8")
+    (given,) = set(re.findall(r"ansible-playbook.* -i (\S+)", tutorial))
+    beside = {
+        "group_vars/all/vault.yml": "vault_beside: it is read\n",
+        "site-ca/ca.pem": "-----BEGIN CERTIFICATE-----\n",
+        "federation-report/federation-alpha.json": '{"status": {"name": "alpha"}, "links": []}\n',
+    }
+    for file, text in beside.items():
+        place = tmp_path / "inventory" / file
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="utf-8")
+    shutil.copy(ROOT / "docs/inventory" / name / "hosts.yml", tmp_path / "inventory")
+    command = ["ansible-inventory", "-i", given, "--list"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "vault_beside" in done.stdout and "status" not in json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
 def test_secrets_come_from_a_vault(name: str) -> None:
     text = (ROOT / "docs/inventory" / name / "hosts.yml").read_text(encoding="utf-8")
     secret = {key for key, option in options(DOCUMENTED[name]).items() if option.get("no_log")}
