@@ -6,7 +6,7 @@
 help:
 	@echo "make demo     stand up an air-gapped Mattermost on containers and leave it running"
 	@echo "              (SCENARIO=mission_partner: three organisations, federated over tunnels)"
-	@echo "make test     pass all tests: lint, sanity, docs, units, every Molecule scenario"
+	@echo "make test     pass all tests: lint, sanity, docs, units, every Molecule scenario but bridges"
 	@echo "make destroy  remove whatever the two made"
 	@echo "parts:        make bootstrap | lint | units | sanity | molecule [SCENARIO=air_gapped]"
 

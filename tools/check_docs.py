@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
-"""Check the guides: links between files lead somewhere, and YAML examples parse."""
+"""Check the guides: links between files lead somewhere, YAML examples parse, and the README leads to every module and guide."""
 
 from __future__ import annotations
 
@@ -29,10 +29,19 @@ def problems(page: Path) -> list[str]:
     return found
 
 
+def unnamed() -> list[str]:
+    """Modules that the README does not name, and guides that it does not lead to."""
+    text = (HOME / "README.md").read_text(encoding="utf-8")
+    modules = sorted(path.stem for path in (HOME / "plugins/modules").glob("*.py"))
+    guides = sorted(path.name for path in (HOME / "docs").glob("*.md"))
+    found = [f"README.md: the module {module} is not named" for module in modules if f"`{module}`" not in text]
+    return found + [f"README.md: no link leads to docs/{guide}" for guide in guides if f"](docs/{guide})" not in text]
+
+
 def main() -> int:
     """Print what is wrong."""
     pages = [HOME / "README.md", *sorted((HOME / "docs").rglob("*.md")), *sorted((HOME / "roles").glob("*/README.md"))]
-    found = [line for page in pages for line in problems(page)]
+    found = [line for page in pages for line in problems(page)] + unnamed()
     print("\n".join(found) or f"{len(pages)} pages are sound")
     return 1 if found else 0
 
