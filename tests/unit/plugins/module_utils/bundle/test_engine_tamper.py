@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import textwrap
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
@@ -34,6 +35,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 DAY = 86400
+HOME = Path(__file__).resolve().parents[5]
 
 
 @pytest.fixture
@@ -85,6 +87,30 @@ def test_random_flips_are_found_and_named(made: Volumes) -> None:
 @pytest.mark.slow
 def test_a_thousand_random_flips_are_found_and_named(made: Volumes) -> None:
     flips(made, 1000)
+
+
+def by_hand(volume: Path, place: Path) -> str:
+    """What the commands print that docs/accreditation.md gives to reviewers: nothing where all is well."""
+    page = (HOME / "docs/accreditation.md").read_text()
+    lines = textwrap.dedent("   " + page.partition("```console\n   ")[2].partition("```")[0]).splitlines()
+    script = "\n".join(line[2:] if line.startswith("$ ") else line for line in lines)
+    for told, here in (("/tmp/", f"{place}/"), ("/media/usb/site/volume-001", str(volume))):
+        assert told in script
+        script = script.replace(told, here)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def test_what_reviewers_check_by_hand(made: Volumes, tmp_path: Path) -> None:
+    assert [by_hand(made.path / name, tmp_path) for name in made.names()] == [""] * len(made.names())
+    volume = made.path / "volume-001"
+    victim = next(path for path in (volume / "objects").rglob("*") if path.is_file())
+    data = victim.read_bytes()
+    victim.write_bytes(b"X" + data[1:])
+    assert f"{victim.relative_to(volume)}: FAILED" in by_hand(volume, tmp_path)
+    victim.write_bytes(data)
+    (volume / "autorun.inf").touch()
+    assert "> autorun.inf" in by_hand(volume, tmp_path)
 
 
 def test_a_volume_of_another_bundle(made: Volumes) -> None:
