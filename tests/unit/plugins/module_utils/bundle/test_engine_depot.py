@@ -136,10 +136,12 @@ def test_it_does_not_go_back(made: Side) -> None:
     shutil.copytree(made.volume, made.top / "old")
     update(made, "1:2.0-1")
     made.publish()
+    before = sorted((str(path), path.lstat().st_mtime_ns) for path in (made.top / "depot").rglob("*"))
     with pytest.raises(BundleError, match=r"is version \d+; the depot has version \d+ already and does not go back"):
         made.publish(made.top / "old")
     with pytest.raises(BundleError, match=r"The media hold different versions of the bundle site .*; give one"):
         made.publish(made.top / "old", made.volume)
+    assert sorted((str(path), path.lstat().st_mtime_ns) for path in (made.top / "depot").rglob("*")) == before
 
 
 def test_two_contents_under_one_version(made: Side) -> None:

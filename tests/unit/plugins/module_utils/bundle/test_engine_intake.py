@@ -290,11 +290,13 @@ def test_a_delta_on_another_version_than_the_depot_has(made: Volumes) -> None:
     delta(made, base, later=120)
     shutil.rmtree(made.side.top / "depot")
     os.rename(made.side.top / "behind", made.side.top / "depot")
+    before = stored(made)
     with pytest.raises(
         BundleError,
         match=r"is a delta on version \d+ .*, but this depot has version \d+ \(root [0-9a-f]{16}\): 1 of its",
     ):
         publish(made, *made.names())
+    assert stored(made) == before and os.readlink(current(made)) == "generations/1"
 
 
 def test_two_have_to_sign(made: Volumes) -> None:
