@@ -37,7 +37,7 @@ Packer(lock_path=lock, store=store, output=output, key=SigningKey.find(home), vo
 def build(made: Volumes, *, kill_after: float = -1.0) -> float:
     """Run it, perhaps to a point. Returns how long it took."""
     side = made.side
-    argv = [side.lock_path, side.store, side.output, side.keys["bundle"].home, str(SIZE)]
+    argv = [side.lock_path, side.store, side.output, side.keys["bundle"].home, str(made.size)]
     started = time.monotonic()
     child = subprocess.Popen([sys.executable, "-c", BUILD, *argv], stderr=subprocess.PIPE)
     try:
@@ -50,7 +50,9 @@ def build(made: Volumes, *, kill_after: float = -1.0) -> float:
 
 
 def killed(side: Side, points: int) -> None:
-    made = Volumes(side)
+    made = Volumes(side, size=1_000_000)
+    for number in range(20):  # in all far more than may be fetched twice
+        made.add(f"more-{number}", 150_000)
     made.lock()
     length = build(made)
     wanted = tree(made.path)
