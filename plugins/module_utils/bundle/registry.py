@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import re
 from typing import BinaryIO, Dict, List, Optional
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
 from . import fsutil
 from .access import origin_of
 from .errors import BundleError
 from .fetch import Client
 from .oci import DIGEST, DOCKER_LIST, DOCKER_MANIFEST, INDEX, MANIFEST, MANIFEST_LIMIT, Descriptor, Document
-from .transport import REDIRECTS
+from .transport import REDIRECTS, check_url, joined
 
 _NONE = (400, 403, 404, 405, 406, 501)  # registries that know no referrers say so in many ways
 _NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')
@@ -113,7 +113,7 @@ class Registry:
 
     def _same_server(self, url: str, following: str) -> str:
         """Where the registry goes on; never at another server, which would get what is meant for this one."""
-        target = urljoin(url, following)
+        target = check_url(joined(url, following, self.base), self.base)
         if not following or origin_of(target) != origin_of(self.base):
             raise BundleError(
                 f"{self.base} goes on at {urlsplit(target).scheme}://{urlsplit(target).netloc}, which is another server and not "

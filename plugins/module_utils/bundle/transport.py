@@ -61,9 +61,17 @@ def local_path(url: str) -> Optional[str]:
     return path if parts.scheme == "file" and not parts.netloc and path.startswith("/") else None
 
 
+def joined(base: str, target: str, where: str) -> str:
+    """What a server calls the way from one URL to another; what is none has a sentence."""
+    try:
+        return urljoin(base, target)
+    except ValueError as error:
+        raise BundleError(f"{where}: {told(target)!r} is not a URL: {error}.") from error
+
+
 def place_of(base: str, target: str, where: str) -> str:
     """Where something lies that is named in what came from a URL: nothing that came from elsewhere leads to this machine's files."""
-    found = check_url(urljoin(base, target), where)
+    found = check_url(joined(base, target, where), where)
     if local_path(found) is not None and local_path(base) is None:
         raise BundleError(
             f"{where}: {told(found)!r} is a file of this machine, to which no server may send; it is not read."
@@ -122,12 +130,13 @@ class Transport:
             raise BundleError(
                 f"Cannot {doing} {told(asked)}: the server answered HTTP {answer.status} {answer.reason}."
             )
-        following = urljoin(url, answer.headers.get("Location", ""))
+        where = f"Cannot follow the redirection of {told(asked)}"
+        following = joined(url, answer.headers.get("Location", ""), where)
         if not following.startswith("https:" if url.startswith("https:") else ("http:", "https:")):
             raise BundleError(
                 f"Cannot fetch {told(asked)}: it redirects to {told(following)!r}, which is not followed."
             )
-        return check_url(following, f"Cannot follow the redirection of {told(asked)}")
+        return check_url(following, where)
 
     def _send_known(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> http.client.HTTPResponse:
         """With what the server is to know of who asks; a token that it wants to see is fetched first."""
@@ -179,7 +188,13 @@ class Transport:
         if proxy is not None and parts.scheme == "http":
             target = f"http://{parts.netloc}{target}"
             sent.update(_proxy_headers(proxy))
-        connection.request(method, target, body=body, headers=sent)
+        try:
+            connection.request(method, target, body=body, headers=sent)
+        except UnicodeError as error:  # a name that no server can have, or a query that nobody encoded
+            self.drop()
+            raise BundleError(
+                f"Cannot {doing_of(method)} {told(url)}: it is not a URL to ask for ({error})."
+            ) from error
         return connection.getresponse()
 
     def _proxy(self, parts: SplitResult) -> Optional[SplitResult]:

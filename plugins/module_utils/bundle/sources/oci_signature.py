@@ -30,10 +30,11 @@ class PublicKey:
         if "-----BEGIN" not in text:
             text = fsutil.read_plain(os.path.realpath(given), limit=_PAYLOAD_LIMIT).decode("ascii", "replace")
         match = _PEM.search(text)
-        if match is None:
+        data = _decode("".join(match.group(1).split())) if match is not None else b""
+        if match is None or not data:
             raise BundleError(f"The signature key of {what} is no public key in PEM form, as cosign.pub is.")
         self.pem = match.group(0) + "\n"
-        self.fingerprint = fsutil.sha256_bytes(base64.b64decode("".join(match.group(1).split())))
+        self.fingerprint = fsutil.sha256_bytes(data)
 
     def verifies(self, payload: bytes, signature: bytes) -> bool:
         if not shutil.which("openssl"):

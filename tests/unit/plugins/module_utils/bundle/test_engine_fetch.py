@@ -203,6 +203,21 @@ def test_redirections(client: Client, url: str, web: WebServer) -> None:
         client.get(f"{web.url}/moved")
 
 
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ("http://[", r"^Cannot follow the redirection of .*/moved: 'http://\[' is not a URL: Invalid IPv6 URL\.$"),
+        ("http://a..b/x", r"^Cannot fetch http://a\.\.b/x: it is not a URL to ask for \(.*\)\.$"),
+        ("/file?\xfc", r"^Cannot fetch .*/file: it is not a URL to ask for \(.*\)\.$"),
+    ],
+)
+def test_redirections_to_what_is_no_url(client: Client, url: str, web: WebServer, there: str, said: str) -> None:
+    web.plan("/moved", (302, {"Location": there}))
+    with pytest.raises(BundleError, match=said):
+        client.get(f"{web.url}/moved")
+    assert client.get(url).body == DATA, "the connection is of use afterwards"
+
+
 def test_https_is_never_left(monkeypatch: pytest.MonkeyPatch) -> None:
     class Answer:
         status = 302

@@ -27,7 +27,7 @@ from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources.apt_installed import read_installed
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources.apt_pins import Layer
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.sources.apt_resolver import Resolver
-from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.transport import check_url
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.transport import check_url, place_of
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -365,6 +365,9 @@ def test_anything_at_all(document: Any, data: bytes) -> None:
 
 @MANY
 @given(st.text(max_size=40) | st.from_regex(r"(https?|file)://[^/]{0,20}(:[0-9]*)?(/.*)?", fullmatch=True))
+@example("http://[")
 def test_urls(url: str) -> None:
     with refusal:
         check_url(url, "it")
+    with refusal:
+        assert place_of("https://example.com/index", url, "it").startswith("http")

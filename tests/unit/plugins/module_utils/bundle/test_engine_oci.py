@@ -243,6 +243,9 @@ def test_keys_that_are_none(side: Side, row: Row, registry: DockerRegistry, monk
     registry.seed(row.repository("one"), tag, cosign.sign(image.digest))  # type: ignore[attr-defined]
     with pytest.raises(BundleError, match=r"is no public key in PEM form, as cosign.pub is"):
         side.lock()
+    given["signature"] = {"key": "-----BEGIN PUBLIC KEY-----\nabcde\n-----END PUBLIC KEY-----"}
+    with pytest.raises(BundleError, match=r"is no public key in PEM form, as cosign.pub is"):
+        side.lock()
     given["signature"] = {"key": str(cosign.public)}
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(BundleError, match=r"install openssl on this machine"):

@@ -217,6 +217,8 @@ def test_registries_that_take_images_in_odd_ways(tokens: TokenRegistry) -> None:
 
     with answering(Told(202)), pytest.raises(BundleError, match=r"another server and not followed. If a proxy stands"):
         registry.push_blob("sha256:1", 1, open("/dev/null", "rb"))  # noqa: SIM115
+    with answering(Told(202, location="http://[")), pytest.raises(BundleError, match=r"'http://\[' is not a URL"):
+        registry.push_blob("sha256:1", 1, open("/dev/null", "rb"))  # noqa: SIM115
     with answering(Told(202, location="https://example.com/up")), pytest.raises(
         BundleError, match=r"https://example.com"
     ):
