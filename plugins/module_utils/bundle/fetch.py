@@ -200,7 +200,7 @@ class Client:
         if answer.status in _NO_HEAD:
             return None, {}
         length = answer.headers.get("Content-Length", "")
-        return (int(length) if length.isdigit() else None), _validators(answer)
+        return (int(length) if length.isdecimal() and len(length) < 20 else None), _validators(answer)
 
     def patiently(self, once: Callable[[], T], url: str, doing: str = "fetch") -> T:
         """Try again what may work next time, after pauses that double; in the end say why it did not."""

@@ -14,6 +14,7 @@ from ..openpgp import Keyring, split_clearsigned
 from . import debian
 
 _FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f]{16}|[0-9A-Fa-f]{40})!?")
+_END_OF_TIME = 253402300800  # the year 10000, which no stamp of ours can write
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,14 @@ class Release:
 
 
 def parse_date(text: str, where: str) -> float:
-    parsed = email.utils.parsedate_tz(text)
-    if parsed is None:
+    try:
+        parsed = email.utils.parsedate_tz(text)
+        moment = email.utils.mktime_tz(parsed) if parsed is not None else -1
+    except (ValueError, OverflowError):
+        moment = -1
+    if not 0 <= moment < _END_OF_TIME:
         raise BundleError(f"The metadata of {where} has no usable date: {text!r}.")
-    return float(email.utils.mktime_tz(parsed))
+    return float(moment)
 
 
 def read_release(text: bytes, *, uri: str, suite: str, signed_by: List[str]) -> Release:

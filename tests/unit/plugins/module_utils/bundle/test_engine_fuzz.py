@@ -49,6 +49,7 @@ control = st.lists(
         [
             "Package: app",
             "Version: 1:2~3-4",
+            "Date: Thu, 01 Jan 99999 00:00:00 UTC",
             "Depends: a | b (>= 1), c",
             "Provides: v (= 1)",
             " more",
