@@ -105,6 +105,7 @@ def test_account_that_is_not_there(run, fake):
         (error(501, "app.user_access_token.disabled"), "EnableUserAccessTokens to true"),
         (error(403, "api.context.permissions.app_error"), "needs the permission create_user_access_token"),
         (Reply(503, b"starting"), "Cannot create the access token script of ann: HTTP 503, starting"),
+        (lambda request: None, "Cannot create the access token script of ann: the connection to the socket"),
     ],
 )
 def test_refused(run, fake, reply, words):

@@ -260,6 +260,15 @@ def test_refused(run, config, fake, reply, words, pauses):
     assert words in result["msg"]
 
 
+def test_server_goes_down_in_the_middle(run, config, fake, pauses):
+    fake.routes[("PUT", "/config/patch")] = lambda request: None
+    result = run(
+        settings={"TeamSettings": {"SiteName": "Lab"}}, secret_settings={"EmailSettings": {"SMTPPassword": "new-smtp"}}
+    )
+    assert "Cannot change" in result["msg"] and "the connection to the socket" in result["msg"]
+    assert "new-smtp" not in result["text"]
+
+
 def test_read_only_in_a_cluster_goes_through_the_file(run, config, fake, tmp_path):
     file = tmp_path / "config.json"
     file.write_text(json.dumps(STORED))

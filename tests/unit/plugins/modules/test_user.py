@@ -180,6 +180,23 @@ def test_refused(run, fake, reply, words):
     assert "Ann-pass-2026" not in result["text"]
 
 
+@pytest.mark.parametrize(
+    ("route", "arguments", "permission"),
+    [
+        (("PUT", "/users/1"), {"first_name": "Anna"}, "edit_other_users"),
+        (("PUT", "/users/1/roles"), {"roles": ["system_user", "system_admin"]}, "manage_roles"),
+        (("PUT", "/users/1/password"), {"password": "New-pass-2026", "update_password": "always"}, "sysconsole_write"),
+        (("DELETE", "/users/1"), {"state": "absent"}, "sysconsole_write"),
+    ],
+)
+def test_no_permission(run, fake, route, arguments, permission):
+    Accounts(fake, username="ann", email="ann@example.org", roles="system_user", first_name="Ann")
+    fake.routes[route] = error(403, "api.context.permissions.app_error")
+    result = run(username="ann", **arguments)
+    assert result["status"] == 403 and f"The account needs the permission {permission}" in result["msg"]
+    assert "New-pass-2026" not in result["text"]
+
+
 def test_server_goes_down_in_the_middle(run, fake, pauses):
     Accounts(fake)
     fake.routes[("POST", "/users")] = lambda request: None
