@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import stat
+import subprocess
 from pathlib import Path
 from typing import Any, List
 
@@ -299,3 +300,30 @@ def test_over_ssh(made: Side, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
     with pytest.raises(BundleError, match=r"Cannot reach feed@.*: ssh is not on this host"):
         other.bundles()
+
+
+@pytest.mark.skipif("FIELDOPS_CONTAINERS" not in os.environ, reason="set FIELDOPS_CONTAINERS to run containers")
+def test_over_ssh_to_a_host_that_has_nothing_but_sshd(made: Side, tmp_path: Path) -> None:
+    """The real programs of both sides. Each connection is a container of its own, which needs no network."""
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    sshd = "/usr/sbin/sshd -i -o UsePAM=no -o StrictModes=no -o AuthorizedKeysFile=/given/key.pub"
+    (tmp_path / "serve").write_text(f"mkdir -p /run/sshd && ssh-keygen -A >/dev/null && exec {sshd}\n")
+    volumes = f"-v {tmp_path}:/given:ro -v {made.top / 'depot'}:/srv/depot:ro"
+    limits = "--ulimit nofile=10000:10000 --ulimit nproc=20000:20000"
+    image = f"{os.environ.get('FIELDOPS_CONTROL_NODE_IMAGES', 'localhost/fieldops-mattermost')}/bookworm"
+    run = f"podman run --rm -i --network none --runtime runc {limits} {volumes} {image} sh /given/serve"
+    trust = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
+
+    def take() -> DepotResult:
+        other = OtherDepot("root@depot.example.com:/srv/depot", ["-i", str(key), *trust, "-o", f"ProxyCommand={run}"])
+        depot = Depot(str(made.top / "second"), key=made.keys["stranger"], prove="never")
+        return depot.publish([], made.ring, now=made.now + 60, other=other)
+
+    assert take().generation == 1
+    update(made)
+    made.publish(now=made.now + 60)
+    brought = take()
+    assert (brought.generation, brought.bytes_copied < 1 << 20) == (2, True), "the large file is there already"
+    assert served(made, "second") == served(made, "depot")
+    assert not take().changed
