@@ -8,8 +8,6 @@ import os
 import random
 import shutil
 import subprocess
-import sys
-import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
@@ -17,12 +15,9 @@ import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle import fsutil
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.depot import Depot
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
+from ansible_collections.fieldops.mattermost.tests.unit.dying import KILLED, in_child
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
 from ansible_collections.fieldops.mattermost.tests.unit.volumes_side import Volumes
-
-# What changes files: a process that dies just before one of these has done everything before it, and nothing after.
-_STEPS = {"open", "os.rename", "os.link", "os.symlink", "os.mkdir", "os.remove", "os.rmdir", "os.chmod"}
-_KILLED = 137
 
 
 @pytest.fixture
@@ -66,38 +61,6 @@ def state(root: Path) -> Dict[str, Any]:
     return found
 
 
-def in_child(act: Callable[[], None], die_at: int = -1) -> tuple[int, int]:
-    """Run in a process of its own that ends, as if killed, before a step. Returns its status and how many steps it took."""
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(read)
-        count, guard = [0], threading.Lock()
-
-        def watch(event: str, arguments: Any) -> None:
-            if event in _STEPS and (
-                event != "open" or (isinstance(arguments[1], str) and set(arguments[1]) & set("wxa+"))
-            ):
-                with guard:
-                    count[0] += 1
-                    if count[0] == die_at:
-                        os._exit(_KILLED)
-
-        status = 1
-        try:
-            sys.addaudithook(watch)
-            act()
-            status = 0
-        finally:
-            os.write(write, str(count[0]).encode())
-            os._exit(status)
-    os.close(write)
-    with os.fdopen(read) as handle:
-        told = handle.read()
-    _pid, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), int(told or 0)
-
-
 def test_killed_at_twenty_points_of_an_import(made: Side) -> None:
     whole = copy(made, "whole")
     status, steps = in_child(lambda: publish(made, whole))
@@ -109,7 +72,7 @@ def test_killed_at_twenty_points_of_an_import(made: Side) -> None:
     seen = set()
     for point in points:
         root = copy(made, f"killed-{point}")
-        assert in_child(lambda root=root: publish(made, root), point)[0] == _KILLED  # type: ignore[misc]
+        assert in_child(lambda root=root: publish(made, root), point)[0] == KILLED  # type: ignore[misc]
         left = state(root)
         published = left["current"]
         seen.add(published)
@@ -137,7 +100,7 @@ def test_killed_while_one_volume_of_several_comes_in(made: Side) -> None:
     wanted = state(whole)
     for point in random.Random(4).sample(range(1, steps), 5):
         root = copy(made, f"killed-{point}")
-        assert in_child(lambda root=root: take(root, first), point)[0] == _KILLED  # type: ignore[misc]
+        assert in_child(lambda root=root: take(root, first), point)[0] == KILLED  # type: ignore[misc]
         take(root, first)
         assert state(root) == wanted, f"after {point} of {steps} steps"
         publish(made, root)
@@ -155,7 +118,7 @@ def test_killed_while_generations_are_pruned(made: Side, tmp_path: Path) -> None
     wanted = state(whole)
     for point in random.Random(4).sample(range(1, steps + 1), 6):
         root = copy(made, f"killed-{point}")
-        assert in_child(lambda root=root: Depot(str(root), key=None).prune(path) and None, point)[0] == _KILLED  # type: ignore[misc]
+        assert in_child(lambda root=root: Depot(str(root), key=None).prune(path) and None, point)[0] == KILLED  # type: ignore[misc]
         Depot(str(root), key=None).prune(path)
         assert state(root) == wanted, f"after {point} of {steps} steps"
         shutil.rmtree(root)

@@ -17,6 +17,7 @@ from typing import Iterator, List
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle import fsutil
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
+from ansible_collections.fieldops.mattermost.tests.unit.dying import KILLED, in_child
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
 from ansible_collections.fieldops.mattermost.tests.unit.volumes_side import SIZE, Volumes, tree
 
@@ -85,6 +86,34 @@ def test_killed_at_a_few_points_of_a_build(side: Side) -> None:
 @pytest.mark.slow
 def test_killed_at_twenty_points_of_a_build(side: Side) -> None:
     killed(side, 20)
+
+
+def test_killed_while_a_lock_is_made(side: Side) -> None:
+    """What is there afterwards is the lock of before or the new one, and the next run comes to the new one."""
+    made = Volumes(side)
+    made.lock()
+    side.bom["files"].append(side.file("odd", b"x" * 300_000, unverified={"reason": "a test"}))
+    side.upstream.add("app", "2.0", Depends="lib")
+    side.upstream.publish()
+    before = Path(side.lock_path).read_bytes()
+    shutil.copytree(side.store, side.top / "kept/store")
+    shutil.copytree(Path(side.lock_path).parent, side.top / "kept/work")
+
+    def renew() -> None:
+        side.lock(now=side.now + 60)
+
+    status, steps = in_child(renew)
+    assert status == 0 and steps > 50
+    wanted = tree(Path(side.lock_path).parent)
+    stored = set(tree(Path(side.store)))
+    for point in [*random.Random(4).sample(range(1, steps), 9), steps]:
+        for kept, place in (("store", side.store), ("work", str(Path(side.lock_path).parent))):
+            shutil.rmtree(place)
+            shutil.copytree(side.top / "kept" / kept, place)
+        assert in_child(renew, point)[0] == KILLED
+        assert Path(side.lock_path).read_bytes() in (before, wanted[os.path.basename(side.lock_path)]), point
+        renew()
+        assert tree(Path(side.lock_path).parent) == wanted and set(tree(Path(side.store))) == stored, point
 
 
 @pytest.fixture
