@@ -10,6 +10,29 @@ import pytest
 from conftest import Partner, Refused, needs_licence, until
 
 pytestmark = needs_licence
+# joint-ops is shared with all. What bravo and charlie write goes to one another by way of alpha, the channel's home.
+every_way = pytest.mark.parametrize(
+    ("writer", "reader"),
+    [
+        ("alpha", "bravo"),
+        ("bravo", "alpha"),
+        ("alpha", "charlie"),
+        ("charlie", "alpha"),
+        ("bravo", "charlie"),
+        ("charlie", "bravo"),
+    ],
+    indirect=True,
+)
+
+
+@pytest.fixture
+def writer(request) -> Partner:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def reader(request) -> Partner:
+    return request.getfixturevalue(request.param)
 
 
 def crossed(partner: Partner, channel: str, text: str) -> dict:
@@ -30,10 +53,11 @@ def words(what: str) -> str:
         ("bravo", "alpha-bravo", ["alpha"], ["charlie"]),
         ("bravo", "bulletins", ["alpha"], ["charlie"]),
     ],
+    indirect=["writer"],
 )
 def test_a_post_crosses_in_each_declared_direction_and_nowhere_else(request, writer, channel, readers, others):
     text = words("post")
-    request.getfixturevalue(writer).post(channel, text)
+    writer.post(channel, text)
     for name in readers:
         crossed(request.getfixturevalue(name), channel, text)
     for name in others:
@@ -57,23 +81,26 @@ def test_a_channel_that_is_not_shared_stays_at_home(alpha, bravo, charlie):
         assert partner.channel("home-only") is None
 
 
-def test_a_thread_crosses(alpha, bravo):
+@every_way
+def test_a_thread_crosses(writer, reader):
     root, answer = words("question"), words("answer")
-    first = alpha.post("joint-ops", root)
-    there = crossed(bravo, "joint-ops", root)
-    bravo.post("joint-ops", answer, root_id=there["id"])
-    back = crossed(alpha, "joint-ops", answer)
+    first = writer.post("joint-ops", root)
+    there = crossed(reader, "joint-ops", root)
+    reader.post("joint-ops", answer, root_id=there["id"])
+    back = crossed(writer, "joint-ops", answer)
     assert back["root_id"] == first["id"]
 
 
-def test_a_reaction_crosses(alpha, bravo):
+@every_way
+def test_a_reaction_crosses(writer, reader):
+    """From who reads to who wrote."""
     text = words("thumbs")
-    post = alpha.post("joint-ops", text)
-    there = crossed(bravo, "joint-ops", text)
-    reaction = {"user_id": bravo.person.id, "post_id": there["id"], "emoji_name": "thumbsup"}
-    bravo.join("joint-ops", bravo.person.id)
-    bravo.person.ask("POST", "/reactions", reaction)
-    found = until(lambda: alpha.operator.ask("GET", f"/posts/{post['id']}/reactions"), what="the reaction at alpha")
+    post = writer.post("joint-ops", text)
+    there = crossed(reader, "joint-ops", text)
+    reaction = {"user_id": reader.person.id, "post_id": there["id"], "emoji_name": "thumbsup"}
+    reader.join("joint-ops", reader.person.id)
+    reader.person.ask("POST", "/reactions", reaction)
+    found = until(lambda: writer.operator.ask("GET", f"/posts/{post['id']}/reactions"), what="the reaction")
     assert [one["emoji_name"] for one in found] == ["thumbsup"]
 
 
@@ -87,20 +114,21 @@ def test_an_edit_and_a_deletion_cross(alpha, bravo):
     until(lambda: not bravo.sees("joint-ops", better), what="the deletion at bravo")
 
 
-def test_a_file_crosses_unchanged(alpha, bravo):
+@every_way
+def test_a_file_crosses_unchanged(writer, reader):
     content = uuid.uuid4().bytes * 40_000
-    channel = alpha.channel("joint-ops")
-    alpha.join("joint-ops", alpha.person.id)
-    file_id = alpha.person.upload(channel["id"], "map.bin", content)
+    channel = writer.channel("joint-ops")
+    writer.join("joint-ops", writer.person.id)
+    file_id = writer.person.upload(channel["id"], "map.bin", content)
     text = words("map")
-    alpha.post("joint-ops", text, file_ids=[file_id])
+    writer.post("joint-ops", text, file_ids=[file_id])
 
     def arrived() -> dict | None:
-        post = bravo.sees("joint-ops", text)
+        post = reader.sees("joint-ops", text)
         return post if post and post.get("file_ids") else None
 
-    post = until(arrived, what="the file at bravo")
-    assert bravo.operator.ask("GET", f"/files/{post['file_ids'][0]}") == content
+    post = until(arrived, what=f"the file at {reader.name}")
+    assert reader.operator.ask("GET", f"/files/{post['file_ids'][0]}") == content
 
 
 def test_a_read_only_share_cannot_be_written_at_its_receiver(alpha, bravo):
