@@ -106,6 +106,19 @@ def test_the_table_of_links_is_sound(name: str, tmp_path: Path) -> None:
         assert part["channels"] + part["arrivals"]
 
 
+def test_a_partner_is_taken_out_of_the_table_as_the_tutorial_says() -> None:
+    """First it leaves, its channels in the table still; then its row goes, and those with it."""
+    text = (ROOT / "docs/inventory/two_partners/hosts.yml").read_text(encoding="utf-8")
+    table = yaml.safe_load(text)["all"]["vars"]["mission_partner_links"]
+    tutorial = (ROOT / "docs/tutorial_mission_partner.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^ +- ({name: bravo, .*state: absent})$", tutorial, re.M)
+    here, channels = table["partners"][0], table["channels"]
+    assert federation_problems({**table, "partners": [here, yaml.safe_load(line)]}, "alpha") == []
+    assert federation_problems({**table, "partners": [here]}, "alpha") != []
+    left = [channel for channel in channels if channel["home"] == "alpha"]
+    assert federation_problems({**table, "partners": [here], "channels": left}, "alpha") == []
+
+
 @pytest.mark.parametrize("name", DOCUMENTED)
 def test_what_comes_to_lie_beside_an_inventory_is_not_read_as_one(name: str, tmp_path: Path) -> None:
     """Ansible reads a directory whole: the keys of authorities, and reports as groups. So tutorials name the file."""
