@@ -108,9 +108,10 @@ def until(question: Callable[[], T | None], *, what: str, seconds: float = 30) -
     pytest.fail(f"{what}: not within {seconds} s")
 
 
-def played(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The scenario's playbook, or another one, as an operator runs it."""
-    return sites.playbook(HERE, *arguments)
+def played(*arguments: str) -> tuple[int, str]:
+    """The scenario's playbook, or another one, as an operator runs it: its status, and all that it says."""
+    done = sites.playbook(HERE, *arguments)
+    return done.returncode, done.stdout + done.stderr
 
 
 def person(operator: Person, name: str, *channels: str) -> Person:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
-"""The operator changes his mind: another key, another translator, a channel under the policy, a guest who leaves. One run settles all."""
+"""The operator changes his mind: another key, another translator, boards, a channel under the policy, a guest who leaves. One run settles all."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from conftest import ADDRESSES, GIVEN, SECRETS, SITE, WORK, Person, Refused, ask
 FRESH = {name: f"rehearsal-new-{secrets.token_hex(16)}" for name in ("calls", "translator")}
 CHANGES: dict[str, Any] = {
     "mattermost_calls_auth_key": FRESH["calls"],
+    "mission_partner_boards_enabled": True,
     "mission_partner_guests": [{"username": "liaison", "state": "absent"}],
     "mission_partner_policies": [
         {**GIVEN["mission_partner_policies"][0], "channels": ["operations:cleared"], "sync": True}
@@ -40,9 +41,9 @@ def output(channel: str) -> str:
     """What a run says that is asked to say all."""
     file = WORK / "changes.json"
     file.write_text(json.dumps(CHANGES))
-    done = played("-vvv", "--diff", "-e", f"@{file}", "fieldops.mattermost.mission_partner")
-    assert done.returncode == 0, done.stdout[-4000:]
-    return done.stdout + done.stderr
+    status, told = played("-vvv", "--diff", "-e", f"@{file}", "fieldops.mattermost.mission_partner")
+    assert status == 0, told[-4000:]
+    return told
 
 
 def test_a_run_says_no_secret(output):
@@ -84,6 +85,9 @@ def test_the_guest_who_left_does_not_get_in(output):
 
 
 def test_the_new_settings_are_in_force(output, operator):
+    assert "focalboard" in {
+        row["id"] for row in local("/plugins")["active"]
+    }  # which the release brings, and a start unpacks
     config = local("/config")
     assert config["EmailSettings"]["PushNotificationContents"] == "generic_no_channel"
     translation = config["AutoTranslationSettings"]

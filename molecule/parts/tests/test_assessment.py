@@ -15,8 +15,8 @@ OF_PARTS = ("MP-60", "MP-61", "MP-62", "MP-63", "MP-64")
 @pytest.fixture(scope="module")
 def controls() -> list[dict]:
     given = ["assess_scenario=mission_partner", f"assess_output={WORK}/assessment"]
-    done = played("fieldops.mattermost.assess", *(part for one in given for part in ("-e", one)))
-    assert "checks on 2 hosts" in done.stdout, done.stdout[-3000:]
+    _status, output = played("fieldops.mattermost.assess", *(part for one in given for part in ("-e", one)))
+    assert "checks on 2 hosts" in output, output[-3000:]
     found: list[dict] = json.loads((WORK / "assessment/report.json").read_text())["controls"]
     return found
 

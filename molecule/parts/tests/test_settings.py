@@ -123,10 +123,11 @@ def test_the_record_goes_to_the_collector_too(config):
 def test_the_plugins_of_the_parts_run():
     active = {row["id"] for row in local("/plugins")["active"]}
     assert active >= {
-        *("com.mattermost.calls", "mattermost-ai", "playbooks", "focalboard"),  # which the release brings
+        *("com.mattermost.calls", "mattermost-ai", "playbooks"),  # which the release brings
         *("com.mattermost.plugin-legal-hold", "mattermost-channel-translations", "com.mattermost.ms-embedded"),
         *("com.mattermost.plugin-matrix-bridge", "com.mattermost.bridge-xmpp", "mil.example.rehearsal"),
     }
+    assert "focalboard" not in active
 
 
 def test_the_registration_waits_for_the_homeserver_s_operator():
