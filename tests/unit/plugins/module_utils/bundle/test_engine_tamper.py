@@ -18,6 +18,7 @@ from typing import Any, Callable, Dict, Iterator
 
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle import fsutil, manifest
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.depot import Depot
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.fsutil import sha256_bytes
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.manifest import Index, Root
@@ -87,6 +88,27 @@ def test_random_flips_are_found_and_named(made: Volumes) -> None:
 @pytest.mark.slow
 def test_a_thousand_random_flips_are_found_and_named(made: Volumes) -> None:
     flips(made, 1000)
+
+
+def test_random_flips_are_found_by_a_depot_too(made: Volumes) -> None:
+    """It hashes objects as it copies them, and not before: nothing is published of a medium that has a bad one."""
+    generator = random.Random(7)
+    files = sorted(path for path in made.path.rglob("*") if path.is_file() and path.stat().st_size)
+    for number in range(24):
+        victim = generator.choice(files)
+        data = victim.read_bytes()
+        position = generator.randrange(len(data) * 8)
+        changed = bytearray(data)
+        changed[position // 8] ^= 1 << position % 8
+        victim.write_bytes(bytes(changed))
+        depot = Depot(str(made.side.top / f"depot-{number}"), key=made.side.keys["depot"], prove="never")
+        try:
+            depot.publish([str(made.path)], made.side.ring, now=made.side.now)
+        except BundleError:
+            assert not (made.side.top / f"depot-{number}/current").exists()
+        else:
+            assert victim.name == "root.json.asc", (victim, position)
+        victim.write_bytes(data)
 
 
 def by_hand(volume: Path, place: Path) -> str:
