@@ -197,6 +197,29 @@ def test_each_operator_for_his_own_side(operators: Operators, tmp_path: Path) ->
     assert not operators.channel("bravo", "joint-ops")["delete_at"]
 
 
+def test_an_invitation_that_has_expired_is_made_anew(operators: Operators, tmp_path: Path) -> None:
+    """Made two days ago, and nobody came for it: the next run replaces it, unasked, and the other side is let in by the new one."""
+    exchange = tmp_path / "exchange"
+    place: dict[str, Any] = {"mattermost_federation_exchange_dir": str(exchange)}
+    alpha = {"on": "alpha", "mattermost_federation_passwords": {"bravo": PASSWORD}, **place}
+    bravo = {"on": "bravo", "mattermost_federation_passwords": {"alpha": PASSWORD}, **place}
+    site, file = operators.sites["alpha"], exchange / "alpha+to+bravo.invitation.json"
+    site.env["STANDIN_CLOCK_SHIFT"] = str(-(48 * 3600 + 60))
+    site.restart()
+    operators.run(**alpha).well()
+    first = json.loads(file.read_text(encoding="utf-8"))
+    del site.env["STANDIN_CLOCK_SHIFT"]
+    site.restart()
+
+    operators.run(**alpha).well()
+    second = json.loads(file.read_text(encoding="utf-8"))
+    assert second["created"] > first["expires"] and second["invitation"] != first["invitation"]
+    assert len(operators.connections("alpha")) == 1
+    operators.run(**bravo).well()
+    operators.run(**alpha).well()
+    assert operators.report("alpha")["status"]["healthy"] and not file.exists()
+
+
 def test_all_that_is_wrong_is_said_before_anything_is_touched(operators: Operators) -> None:
     """By both servers, in one run."""
     operators.sites["alpha"].admin("PUT", "/config/patch", {"TeamSettings": {"RestrictCreationToDomains": "a.example"}})
