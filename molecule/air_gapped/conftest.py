@@ -32,7 +32,7 @@ ADDRESSES = {
     "proxy": "10.91.61.15",
 }
 ROUTER, CANARY = "10.91.61.1", "10.91.61.99"
-CALL_OUT = "import socket\ntry:\n    socket.create_connection(('192.0.2.1', 443), 1)\nexcept OSError as error:\n    print(error)"
+CALL_OUT = sites.CALL_OUT
 SITE = "chat.example.mil"
 SITE_AS_REACHED = sites.Site(SITE, ADDRESSES["proxy"], WORK / "site-ca/ca.pem")
 ADMIN = ("operator", "rehearsal-Operator-2026")
@@ -74,20 +74,7 @@ def strays() -> dict[str, int]:
 
 
 def canary_is_counted() -> bool:
-    """Whether the router counts a host without a filter that calls out: without it, counting nobody proves nothing."""
-    before = sites.strays("fieldops_air_gapped").get(CANARY, 0)
-    command = [
-        "podman",
-        "run",
-        "--rm",
-        "--network=fieldops-air-gapped-isolated",
-        f"--ip={CANARY}",
-        "--cap-add=NET_ADMIN",
-    ]
-    script = f'ip route replace default via {ROUTER} && python3 -c "{CALL_OUT}"'
-    image = "localhost/fieldops-mattermost/bookworm:latest"
-    subprocess.run([*command, image, "sh", "-c", script], check=True, capture_output=True)
-    return sites.strays("fieldops_air_gapped").get(CANARY, 0) > before
+    return sites.canary_is_counted("fieldops_air_gapped", "fieldops-air-gapped-isolated", address=CANARY, router=ROUTER)
 
 
 def releases() -> configparser.ConfigParser:

@@ -17,6 +17,7 @@ from typing import Any
 
 COLLECTION = Path(__file__).resolve().parents[2]
 WORK = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
+CALL_OUT = "import socket\ntry:\n    socket.create_connection(('192.0.2.1', 443), 1)\nexcept OSError as error:\n    print(error)"
 
 
 @dataclass(frozen=True)
@@ -116,3 +117,13 @@ def strays(table: str) -> dict[str, int]:
             sender = element["elem"]["val"]["concat"][0]
             found[sender] = found.get(sender, 0) + element["elem"]["counter"]["packets"]
     return found
+
+
+def canary_is_counted(table: str, network: str, *, address: str, router: str) -> bool:
+    """Whether the router counts a host without a filter that calls out: without it, counting nobody proves nothing."""
+    before = strays(table).get(address, 0)
+    command = ["podman", "run", "--rm", f"--network={network}", f"--ip={address}", "--cap-add=NET_ADMIN"]
+    script = f'ip route replace default via {router} && python3 -c "{CALL_OUT}"'
+    image = "localhost/fieldops-mattermost/bookworm:latest"
+    subprocess.run([*command, image, "sh", "-c", script], check=True, capture_output=True)
+    return strays(table).get(address, 0) > before

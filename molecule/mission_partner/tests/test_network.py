@@ -18,6 +18,7 @@ from conftest import (
     GATEWAYS,
     INSIDE,
     LINK,
+    ROUTER,
     SERVERS,
     TUNNEL,
     bent,
@@ -27,7 +28,7 @@ from conftest import (
     reaches,
     run,
 )
-from sites import WORK, strays
+from sites import WORK, canary_is_counted, strays
 
 MANAGEMENT, PEOPLE, PARTNERS, WIREGUARD = 22, [80, 443], 443, 51820
 
@@ -191,6 +192,10 @@ def test_tls_is_verified_by_the_partners_authority():
     assert connection.getresponse().status == 200
     trusted = run("alpha-server", "sh", "-c", "ls /usr/local/share/ca-certificates").stdout.split()
     assert trusted == ["mattermost-partner-bravo.crt", "mattermost-partner-charlie.crt"]
+
+
+def test_the_router_would_have_counted_a_packet():
+    assert canary_is_counted("fieldops_mission_partner", "fieldops-mp-alpha", address="10.91.70.99", router=ROUTER)
 
 
 def test_no_packet_asked_the_router_to_leave_a_site():

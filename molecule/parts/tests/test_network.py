@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import ADDRESSES, counted, open_ports, reaches, run, said
-from sites import strays
+from sites import canary_is_counted, strays
 
 SERVER, MEDIA, SERVICES = ADDRESSES["alpha-host"], ADDRESSES["alpha-media"], ADDRESSES["services"]
 SSH, PEOPLE, CALLS, SERVICES_OF_SERVERS = 22, [80, 443], 8443, [4545, 8045, 8066]
@@ -80,6 +80,10 @@ def test_a_recorder_in_its_container_reaches_the_site_and_the_media_and_nothing_
     command = ["podman", "run", "--rm", "--network=bridge", "--rootfs", "/srv/recorder", "python3", "-c", program]
     found = {(target, port): reached for target, port, reached in json.loads(said("alpha-media", *command))}
     assert found == expected
+
+
+def test_the_router_would_have_counted_a_packet():
+    assert canary_is_counted("fieldops_parts", "fieldops-parts", address="10.91.81.99", router="10.91.81.1")
 
 
 def test_no_packet_asked_the_router_to_leave_the_site():
