@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
-"""Makes what upstreams of other kinds than apt would offer: a wheel, a collection, an image; and the bill of materials that names them.
+"""Makes what upstreams of other kinds than apt would offer: a wheel, a collection, an image, a file; and the bill of materials that names them.
 
 everything_sources.py OUTPUT: run on the control node; the builder sees OUTPUT as /srv/releases/everything.
 """
@@ -90,6 +90,18 @@ def image(output: Path) -> None:
     (output / "image/oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
 
 
+def file(output: Path) -> dict[str, str]:
+    """A page for people."""
+    page = output / "field-guide.md"
+    page.write_text("# Field guide\n\nWhat to do when the link is down.\n")
+    return {
+        "name": "field-guide",
+        "url": f"{THERE}/{page.name}",
+        "sha256": sha256(page.read_bytes()),
+        "destination": "docs/field-guide.md",
+    }
+
+
 def main() -> None:
     output = Path(sys.argv[1])
     output.mkdir(parents=True)
@@ -130,6 +142,7 @@ def main() -> None:
             }
         ],
         "collections": [collection(output)],
+        "files": [file(output)],
     }
     (output / "bom.yml").write_text(json.dumps(bom, indent=1))
 

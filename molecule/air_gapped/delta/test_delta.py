@@ -27,5 +27,11 @@ def test_the_new_version_is_there(hosts):
     assert manifest["generation"] == 2
 
 
+def test_dnf_proved_the_delta_before_it_was_published(hosts):
+    """By now the depot has a dnf of its own."""
+    manifest = json.loads(hosts["depot"].file("/srv/mattermost-depot/current/manifest.json").content_string)
+    assert {row["repository"]: row["proven"] for row in manifest["proofs"]}["rpm/rocky-9"]
+
+
 def test_reviewers_see_what_entered():
     assert "field-notes" in (MEDIUM / "changes.txt").read_text()

@@ -28,7 +28,7 @@ def test_the_bundle_came_on_two_volumes():
 def test_one_of_everything_was_carried():
     lock = json.loads((MEDIUM / "volume-001/lock.json").read_text())
     kinds = {item["kind"] for item in lock["items"]}
-    assert kinds >= {"apt", "rpm", "image", "blob", "plugin", "mattermost_release", "wheel", "collection"}
+    assert kinds >= {"apt", "rpm", "image", "blob", "plugin", "mattermost_release", "wheel", "collection", "file"}
 
 
 def test_the_image_has_the_digest_that_it_had_upstream(hosts):
@@ -40,6 +40,13 @@ def test_the_wheel_is_installed(hosts):
     assert (
         hosts["depot"].check_output("/opt/tools/bin/python -c 'import jmespath; print(jmespath.__version__)'")
         == "1.0.1"
+    )
+
+
+def test_the_page_for_people_is_what_it_was(hosts):
+    assert (
+        hosts["depot"].file("/srv/field-guide.md").content_string
+        == builder("cat", "/srv/releases/everything/field-guide.md") + "\n"
     )
 
 
