@@ -113,7 +113,7 @@ class Registry:
 
     def _same_server(self, url: str, following: str) -> str:
         """Where the registry goes on; never at another server, which would get what is meant for this one."""
-        target = check_url(joined(url, following, self.base), self.base)
+        target = check_url(joined(url, following, self.base), self.base, kept=False)
         if not following or origin_of(target) != origin_of(self.base):
             raise BundleError(
                 f"{self.base} goes on at {urlsplit(target).scheme}://{urlsplit(target).netloc}, which is another server and not "

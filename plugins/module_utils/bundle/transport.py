@@ -12,7 +12,7 @@ import ssl
 import threading
 import urllib.request
 from typing import BinaryIO, Dict, Mapping, Optional, Tuple, Union
-from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, unquote_plus, urljoin, urlsplit
 
 from .access import Keychain, origin_of, refusal, told
 from .errors import BundleError
@@ -29,6 +29,12 @@ _REPLY = 1 << 20
 _BLOCK = 1 << 17
 # A registry answers for a manifest only who says that he knows its form.
 _MANIFEST = re.compile(r"/v2/.+/manifests/[^/]+")
+# Parameters of a query that open a door: token, X-Amz-Signature, apiKey, client_secret and their like.
+_SECRET = re.compile(
+    r"(?:.*[_.\[-])?(?:token|sig|signature|password|passwd|passphrase|pass|pwd|secret|key|apikey|auth|authorization|jwt"
+    r"|credentials?|sessionid)\]?"
+)
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 MANIFEST_TYPES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.oci.image.manifest.v1+json",
@@ -37,8 +43,11 @@ MANIFEST_TYPES = (
 )
 
 
-def check_url(url: str, where: str) -> str:
-    """The URL, refused with a reason when it is not one a bundle may take things from."""
+def check_url(url: str, where: str, *, kept: bool = True) -> str:
+    """The URL, refused with a reason when it is not one a bundle may take things from.
+
+    What is not kept, as it is only followed, may have a secret that a server put into it.
+    """
     try:
         parts = urlsplit(url)
         named = parts.username is not None or parts.password is not None
@@ -49,7 +58,23 @@ def check_url(url: str, where: str) -> str:
         raise BundleError(f"{where}: the URL names a user or password; credentials must not enter a lock or a bundle.")
     if not known and local_path(url) is None:
         raise BundleError(f"{where}: {told(url)!r} is neither an http, https or file URL nor an absolute path.")
+    secret = _secret_of(parts.query) if kept and parts.scheme in ("http", "https") else ""
+    if secret:
+        raise BundleError(
+            f"{where}: the URL has a secret in its query, the parameter {secret!r}, which must not enter a lock or a bundle; "
+            "leave it out, and give the secret as credentials."
+        )
     return url
+
+
+def _secret_of(query: str) -> str:
+    """The first parameter of a query that is called like a secret and has a value."""
+    for part in re.split("[&;]", query):
+        name, _equals, value = part.partition("=")
+        name = unquote_plus(name)
+        if value and _SECRET.fullmatch(_HUMP.sub("_", name).lower()):
+            return name
+    return ""
 
 
 def local_path(url: str) -> Optional[str]:
@@ -136,7 +161,7 @@ class Transport:
             raise BundleError(
                 f"Cannot fetch {told(asked)}: it redirects to {told(following)!r}, which is not followed."
             )
-        return check_url(following, where)
+        return check_url(following, where, kept=False)
 
     def _send_known(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> http.client.HTTPResponse:
         """With what the server is to know of who asks; a token that it wants to see is fetched first."""

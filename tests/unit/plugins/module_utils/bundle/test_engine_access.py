@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.access import Access, Keychain
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.bom import Bom
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.errors import BundleError
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.fetch import Client
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.transport import check_url
@@ -144,6 +145,66 @@ def test_urls_are_shown_without_what_may_be_secret(url: str) -> None:
     with pytest.raises(BundleError, match=r"^here: '(https|ftp)://x") as caught:
         check_url(url, "here")
     assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "token",
+        "access_token",
+        "private-token",
+        "sig",
+        "signature",
+        "X-Amz-Signature",
+        "X-Amz-Security-Token",
+        "X-Goog-Credential",
+        "password",
+        "pwd",
+        "key",
+        "apiKey",
+        "api_key",
+        "client_secret",
+        "auth",
+        "AccessToken",
+        "SIG",
+        "%74oken",
+        "user[password]",
+        "PRIVATE.KEY",
+    ],
+)
+def test_secrets_in_a_query_are_refused_by_name(name: str) -> None:
+    for query in (f"{name}=hidden", f"download=1&{name}=hidden", f"a;{name}=hidden#part"):
+        with pytest.raises(BundleError) as caught:
+            check_url(f"https://example.com/x?{query}", "files[0].url")
+        assert str(caught.value) == (
+            f"files[0].url: the URL has a secret in its query, the parameter {name.replace('%74', 't')!r}, which must not enter "
+            "a lock or a bundle; leave it out, and give the secret as credentials."
+        )
+
+
+@pytest.mark.parametrize(
+    "query", ["download=1", "raw=true&token", "token=", "monkey=1", "design=2&author=me", "a=key", ""]
+)
+def test_other_queries_stay(query: str) -> None:
+    url = f"https://example.com/x?{query}"
+    assert check_url(url, "here") == url
+    assert check_url(f"/srv/x?token={query}", "here") == f"/srv/x?token={query}", "a path has no query"
+
+
+def test_a_bill_of_materials_with_a_secret_in_a_url_is_refused() -> None:
+    row = {"name": "x", "url": "https://example.com/x?access_token=hidden", "destination": "x", "sha256": "0" * 64}
+    with pytest.raises(
+        BundleError, match=r"files\[0\].url: .* the parameter 'access_token', .* credentials\."
+    ) as caught:
+        Bom.parse({"name": "site", "files": [row]})
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_redirection_may_have_a_secret_of_the_server(web: WebServer) -> None:
+    web.root.mkdir(exist_ok=True)
+    (web.root / "store?X-Amz-Signature=0").write_bytes(b"data")
+    web.plan("/moved", (302, {"Location": "/store?X-Amz-Signature=0"}))
+    assert client().get(f"{web.url}/moved").body == b"data"
 
 
 def test_tokens(tokens: TokenRegistry) -> None:
