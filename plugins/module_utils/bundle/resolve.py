@@ -9,7 +9,7 @@ import os
 import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import Iterator, List, Optional, Protocol, Sequence
+from typing import Iterator, List, Optional, Protocol, Sequence, Tuple
 
 from . import fsutil, key_expiry, policy
 from .bom import Bom
@@ -22,6 +22,11 @@ from .sources.apt import AptResolver
 from .sources.apt_host import Host
 from .store import Store
 from .workspace import Resolved, Workspace
+
+_UNPROVED = (
+    "Nobody proved that the apt packages of this lock can be installed, as this machine has no apt-get. Make it where there is "
+    "one, have the depot ask apt, or set prove to never if that is as it should be."
+)
 
 
 class SourceResolver(Protocol):
@@ -123,11 +128,11 @@ class _Maker:
         if before is not None and self._is_still_good(before, lock):
             self._remember(before, answer)
             return self._result(before, before, False, warnings)
-        proved = self._proved(resolved)
+        proved, unproved = self._proved(resolved)
         if not self.workspace.checking:
             self._write(lock)
         self._remember(lock, answer)
-        return replace(self._result(lock, before, True, warnings), proved=proved)
+        return replace(self._result(lock, before, True, [*warnings, *unproved]), proved=proved)
 
     def _kept_within(self, lock: Lock) -> Lock:
         """The lock as far as policy allows it."""
@@ -142,14 +147,14 @@ class _Maker:
             self.workspace.keep(data)
         return lock
 
-    def _proved(self, resolved: Sequence[Resolved]) -> List[str]:
-        said = []
-        for proof in [proof for part in resolved for proof in part.proofs] if self.prove != "never" else []:
-            answer = proof.run()
-            if answer is None and self.prove == "always":
-                raise BundleError("apt is to prove the lock (prove: always), but this machine has no apt-get.")
-            said += [answer] if answer is not None else []
-        return said
+    def _proved(self, resolved: Sequence[Resolved]) -> Tuple[List[str], List[str]]:
+        """What was said to the lock, and the warning where nobody was at hand to say anything."""
+        proofs = [proof for part in resolved for proof in part.proofs] if self.prove != "never" else []
+        answers = [proof.run() for proof in proofs]
+        silent = None in answers
+        if silent and self.prove == "always":
+            raise BundleError("apt is to prove the lock (prove: always), but this machine has no apt-get.")
+        return [answer for answer in answers if answer is not None], [_UNPROVED] if silent else []
 
     def _is_still_good(self, before: Lock, lock: Lock) -> bool:
         return _says_the_same(before, lock) and not self._is_ageing(before) and self._has_evidence(before)

@@ -281,7 +281,16 @@ def test_no_apt_to_ask(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
         BundleError, match=r"apt is to prove the lock \(prove: always\), but this machine has no apt-get"
     ):
         make_lock(bom, prove="always", **given)
-    assert make_lock(bom, prove="auto", **given).proved == []
+    result = make_lock(bom, prove="auto", **given)
+    assert result.changed and result.proved == []
+    assert len(result.warnings) == 1 and result.warnings[0].startswith(
+        "Nobody proved that the apt packages of this lock can be installed, as this machine has no apt-get."
+    )
+    Path(side.lock_path).unlink()
+    assert make_lock(bom, prove="never", **given).warnings == [], "who wants no proof is not told that there is none"
+    side.bom["apt"] = []
+    side.bom["files"] = [side.file("x", b"x")]
+    assert make_lock(Bom.parse(side.bom), prove="auto", **given).warnings == [], "files need no proof"
 
 
 def fake_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Apt:
