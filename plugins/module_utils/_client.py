@@ -219,7 +219,9 @@ class Client:
             else:
                 again = answer.status == 429 or (answer.status in _TRY_AGAIN and method in _REPEATABLE)
                 if not left or not again:
-                    return answer
+                    # What is gone now went with an attempt whose answer was lost.
+                    went = method == "DELETE" and answer.status == 404 and left < self.retries
+                    return _Answer(200, answer.headers, b"") if went else answer
                 asked = answer.headers.get("Retry-After") or ""
                 wait = max(pause, float(asked)) if asked.isdigit() else pause
             time.sleep(min(wait, _LONGEST_PAUSE))

@@ -219,6 +219,15 @@ def test_tries_again_only_where_it_is_safe(fake, pauses, method, first, asked):
     assert pauses == ([{"7": 7.0, "3000": 30.0}.get(wait, 0.5)] if asked == 2 else [])
 
 
+@pytest.mark.parametrize("lost", [None, Reply(502, b"")])
+def test_what_a_lost_attempt_has_removed_is_removed(fake, pauses, lost):
+    fake.routes[("DELETE", "/x")] = Turns([lost, error(404, "app.x.missing")])
+    assert local(fake).delete("/x", tried="remove x") is None
+    fake.routes[("DELETE", "/y")] = error(404, "app.x.missing")
+    with pytest.raises(MattermostError, match="Cannot remove y: "):
+        local(fake).delete("/y", tried="remove y")
+
+
 def test_gives_up(fake, pauses):
     fake.routes[("GET", "/x")] = Reply(503, b"starting")
     with pytest.raises(MattermostError, match="Cannot read x: HTTP 503, starting") as raised:
