@@ -55,8 +55,7 @@ options:
     description:
       - Whether apt itself is to judge before a new lock is written. It is given an empty target, or what O(bom) says is installed,
         and the packages that the lock names, and asked to install all that the bill of materials names.
-      - V(auto) asks apt where it is at hand on the connected machine, and warns of a new lock that nobody proved where it is not.
-        V(always) fails there.
+      - V(auto) asks apt where it is at hand on the connected machine, and warns where it is not. V(always) fails where it is not.
     type: str
     choices: [auto, always, never]
     default: auto

@@ -95,6 +95,7 @@ class Galaxy(Loopback):
         self.tarballs: Dict[Tuple[str, str], bytes] = {}
         self.needs: Dict[Tuple[str, str], Dict[str, str]] = {}
         self.signatures: Dict[Tuple[str, str], List[str]] = {}
+        self.licences: Dict[Tuple[str, str], Any] = {}
         self.replies: Dict[str, Any] = {}  # by path: what to say instead
         self.requests: List[Tuple[str, Dict[str, str]]] = []
         self.listen()
@@ -173,7 +174,7 @@ class Galaxy(Loopback):
                 "size": len(data),
             },
             "download_url": f"{self.url}/download/{file_of(name, version)}",
-            "metadata": {"dependencies": self.needs[name, version]},
+            "metadata": {"dependencies": self.needs[name, version], "license": self.licences.get((name, version))},
             "signatures": [{"signature": text} for text in self.signatures.get((name, version), [])],
         }
 

@@ -65,14 +65,16 @@ class Index:
         tag: str = "py3-none-any",
         digest: str = "sha256",
         sdist: bool = False,
+        about: str = "",
     ) -> Path:
+        """A project of one module; about is more of its metadata, in lines."""
         stem = f"{project.replace('-', '_')}-{version}"
         path = self.root / "files" / (f"{stem}.tar.gz" if sdist else f"{stem}-{tag}.whl")
         path.parent.mkdir(parents=True, exist_ok=True)
         if sdist:
             path.write_bytes(b"no wheel")
         else:
-            write_wheel(path, project, version, requires, tag)
+            write_wheel(path, project, version, requires, tag, about)
         sha = hashlib.new(digest or "sha256", path.read_bytes()).hexdigest()
         link = f"../../files/{path.name.replace('+', '%2B')}" + (f"#{digest}={sha}" if digest else "")
         mark = _beside(path) if digest == "sha256" and not sdist else ""
@@ -100,11 +102,11 @@ def _beside(path: Path) -> str:
     return f' data-dist-info-metadata="{digest}" data-core-metadata="{digest}"'
 
 
-def write_wheel(path: Path, project: str, version: str, requires: Sequence[str], tag: str) -> None:
+def write_wheel(path: Path, project: str, version: str, requires: Sequence[str], tag: str, about: str = "") -> None:
     """A wheel as the specification of wheels has it, with one module."""
     module = project.replace("-", "_")
     info = f"{module}-{version}.dist-info"
-    metadata = f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n"
+    metadata = f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n{about}"
     files = {
         f"{module}.py": f"VERSION = {version!r}\n",
         f"{info}/METADATA": metadata + "".join(_requirement(told) for told in requires),

@@ -42,11 +42,14 @@ def descriptor(data: bytes, media_type: str, **more: Any) -> Dict[str, Any]:
 class Image:
     """A manifest with its configuration and layers."""
 
-    def __init__(self, *layers: bytes, platform: str = "linux/amd64", docker: bool = False, **more: Any) -> None:
+    def __init__(
+        self, *layers: bytes, platform: str = "linux/amd64", docker: bool = False, config: Any = None, **more: Any
+    ) -> None:
         system, architecture, *variant = platform.split("/")
         told = {"os": system, "architecture": architecture, **({"variant": variant[0]} if variant else {})}
         self.platform = told
-        self.config = json.dumps({**told, "rootfs": {"type": "layers", "diff_ids": []}}).encode()
+        plain = {**told, "rootfs": {"type": "layers", "diff_ids": []}}
+        self.config = json.dumps(plain if config is None else {**plain, "config": config}).encode()
         self.layers = layers or (b"a layer of its own " + os.urandom(8),)
         self.blobs = [self.config, *self.layers]
         self.media_type = DOCKER_MANIFEST if docker else OCI_MANIFEST

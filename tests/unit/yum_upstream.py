@@ -67,12 +67,14 @@ class Builder:
         self.cache = cache
 
     def build(self, name: str, version: str, release: str, architecture: str, tags: Sequence[str]) -> Path:
+        licence = next((tag[len("License: ") :] for tag in tags if tag.startswith("License: ")), "MIT")
+        tags = [tag for tag in tags if not tag.startswith("License: ")]
         spec = textwrap.dedent(f"""\
             Name: {name}
             Version: {version}
             Release: {release}
             Summary: the package {name}
-            License: MIT
+            License: {licence}
             {{tags}}
             %description
             The package {name} & its <friends>.

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
-from . import fsutil, tarball
+from . import fsutil, licences, tarball
 from .boms.collections import COLLECTION
 from .errors import BundleError
 from .semver import key_of
@@ -26,6 +26,7 @@ class Contents:
     version: str
     dependencies: Dict[str, str]
     manifest: bytes
+    licenses: Tuple[str, ...] = ()
 
 
 def read(path: str, *, what: str) -> Contents:
@@ -72,7 +73,7 @@ def _parse(data: bytes, what: str) -> Contents:
     dependencies = checked_dependencies(info.get("dependencies"), what)
     if not COLLECTION.fullmatch(name) or key_of(version) is None:
         raise BundleError(f"{what}: its manifest gives no name and version of a collection.")
-    return Contents(name, version, dependencies, data)
+    return Contents(name, version, dependencies, data, licences.stated(info.get("license")))
 
 
 def checked_dependencies(value: object, what: str) -> Dict[str, str]:

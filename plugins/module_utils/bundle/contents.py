@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import AbstractSet, Dict, Iterator, List, Optional, Sequence, Tuple
 
+from . import licences
 from .changes import Change, compare
 from .lock import Item, Lock, human
 
@@ -56,6 +57,7 @@ def render_contents(lock: Lock, digest: str, delta: Delta) -> bytes:
         lines += ["", *_table(title, items, delta)]
     lines += [
         *_withheld(lock),
+        *_unjudged(lock),
         "",
         *_origins(lock),
         "",
@@ -88,6 +90,7 @@ def _table(title: str, items: List[Item], delta: Delta) -> List[str]:
         told = " ".join(part for part in (item.name, item.version, item.architecture, item.destination) if part)
         lines.append(f"{enters}{urgent} {told}, {human(item.size)}")
         lines.append(f"     sha256 {item.sha256}")
+        lines += [f"     licence {'; '.join(item.licenses)}"] if item.licenses else []
         lines.append(f"     {'needed by ' + item.why if item.why else 'named in the bill of materials'}; {item.proof}")
     return lines
 
@@ -101,6 +104,12 @@ def _withheld(lock: Lock) -> List[str]:
         because = f", which needs {row.because_of}" if row.because_of else ""
         rows.append(f"   {row.name} {row.version}{because}: {row.reason}")
     return ["", title, "-" * len(title), *rows]
+
+
+def _unjudged(lock: Lock) -> List[str]:
+    rows = licences.unjudged(lock)
+    title = "Licences that policy did not judge"
+    return ["", title, "-" * len(title), *(f"   {row}" for row in rows)] if rows else []
 
 
 def _origins(lock: Lock) -> List[str]:

@@ -58,6 +58,7 @@ class Item:
     architecture: str = ""
     destination: str = ""
     why: str = ""  # the package that needs it; empty when the BOM names it
+    licenses: Tuple[str, ...] = ()  # as its publisher states them, where its metadata has a place for that
 
     @property
     def key(self) -> Tuple[str, str, str]:
@@ -210,6 +211,8 @@ class Lock:
             if not fsutil.is_sha256(thing.sha256) or thing.size < 0:
                 raise BundleError(f"{what}: {thing!r} has no usable sha256 and size.")
         for item in self.items:
+            if not all(isinstance(text, str) for text in item.licenses):
+                raise BundleError(f"{what}: item {item.name!r} has licenses that are not texts.")
             if not _fits(item, groups):
                 raise BundleError(f"{what}: item {item.name!r} names no place that is safe to put it.")
 

@@ -19,6 +19,7 @@ CONFIGS = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.c
 MANIFEST_LIMIT = 4 << 20  # what registries accept at most
 BLOB_LIMIT = 1 << 40
 REF_NAME = "org.opencontainers.image.ref.name"
+LICENSES = "org.opencontainers.image.licenses"
 
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?\.)*[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?::[0-9]{1,5})?"

@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import Iterator, List, Optional, Protocol, Sequence, Tuple
 
-from . import fsutil, key_expiry, policy
+from . import fsutil, key_expiry, licences, policy
 from .bom import Bom
 from .changes import Change, compare
 from .errors import BundleError, told_plainly
@@ -137,7 +137,8 @@ class _Maker:
     def _kept_within(self, lock: Lock) -> Lock:
         """The lock as far as policy allows it."""
         rules = self.bom.rules
-        reasons = policy.forbidden(lock, rules.must_not_contain)
+        by_licence = licences.forbidden(lock, rules.must_not_license)
+        reasons = {**by_licence, **policy.forbidden(lock, rules.must_not_contain)}
         if not reasons:
             return lock
         if not rules.withholds:
@@ -225,7 +226,7 @@ class _Maker:
     def _result(self, lock: Lock, before: Optional[Lock], changed: bool, warnings: Sequence[str]) -> LockResult:
         held = self.workspace.store.has
         missing = sum(size for sha256, (size, _url) in lock.objects().items() if not held(sha256, size))
-        told = [*warnings, *(row.told()["text"] for row in lock.withheld)]
+        told = [*warnings, *(row.told()["text"] for row in lock.withheld), *licences.unjudged(lock)]
         told += [*mattermost.warnings(lock), *key_expiry.warnings(lock, self.workspace.now)]
         return LockResult(changed, lock, before, compare(before, lock), told, missing)
 

@@ -16,6 +16,7 @@ from .lock import Item, Lock, Repository
 _SPACE = uuid.UUID("5d3b6a52-6f0b-5c0e-9c53-1f2f8d1f6f0a")  # of serial numbers made from locks
 _TYPES = {"image": "container", "file": "file", "mattermost_release": "application", "plugin": "application"}
 _IMAGE = re.compile(r"(?P<repository>[^@]+?)(?::(?P<tag>[^:/@]+))?(?:@.*)?")
+_EXPRESSION = re.compile(r"\(*[A-Za-z0-9.+-]+\)*(?: (?:AND|OR|WITH) \(*[A-Za-z0-9.+-]+\)*)+")
 _EPOCH = re.compile(r"(?:(?P<epoch>[0-9]+):)?(?P<rest>.*)")
 
 Groups = Mapping[Tuple[str, str], Repository]
@@ -69,11 +70,20 @@ def _component(item: Item, groups: Groups) -> Dict[str, Any]:
             if value
         ],
     }
+    if item.licenses:
+        told["licenses"] = _licenses(item.licenses)
     if not item.version:
         del told["version"]
     if not item.url:
         del told["externalReferences"]
     return told
+
+
+def _licenses(texts: Tuple[str, ...]) -> List[Dict[str, Any]]:
+    """What is written as an SPDX expression is one; everything else is a name, as nobody says that it is an identifier of SPDX."""
+    if len(texts) == 1 and _EXPRESSION.fullmatch(texts[0]):
+        return [{"expression": texts[0]}]
+    return [{"license": {"name": text}} for text in texts]
 
 
 def _property(name: str, value: str) -> Dict[str, str]:

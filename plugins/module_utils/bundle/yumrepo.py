@@ -99,6 +99,7 @@ class Told:
     size: int
     href: str
     file: str
+    license: str
 
 
 def evr(epoch: str, version: str, release: str) -> str:
@@ -124,7 +125,8 @@ def read_primary(fragment: str, *, what: str) -> Told:
     if len(_LOCATION.findall(fragment)) != 1 or not (parts[0] or "0").isdecimal():
         raise BundleError(f"{what} does not say where {file} is as such metadata does.")
     href = href_of(element.find(f"{_COMMON}location"), what=f"{file} of {what}")
-    return Told(name, evr(*parts), architecture, digest, int(count), href, file)
+    license_text = element.findtext(f".//{{{rpm_xml.RPM}}}license") or ""
+    return Told(name, evr(*parts), architecture, digest, int(count), href, file, license_text)
 
 
 def read_description(lock: Lock, repository: Repository, data: bytes) -> Description:

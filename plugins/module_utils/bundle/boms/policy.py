@@ -13,8 +13,9 @@ from ..errors import BundleError
 from ..names import union
 from ..reader import Reader
 
-_KEYS = ("must_not_contain", "apt_components", "scan", "scan_again_days", "on_violation")
+_KEYS = ("must_not_contain", "must_not_license", "apt_components", "scan", "scan_again_days", "on_violation")
 _PATTERN = re.compile(r"[A-Za-z0-9*?][^\s\[\]]*")
+_LICENSE = re.compile(r"[^\s\[\]](?:[^\[\]\n]*[^\s\[\]])?")
 _COMPONENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]*")
 _CHOICES = ("stop", "withhold")
 _DAYS = 7
@@ -29,6 +30,7 @@ class Policy:
     scan: Tuple[str, ...] = ()
     scan_again_days: int = _DAYS
     on_violation: str = "stop"
+    must_not_license: Tuple[str, ...] = ()
 
     @property
     def withholds(self) -> bool:
@@ -79,12 +81,14 @@ def read(reader: Reader, where: str, row: object) -> Optional[Policy]:
     if scan and not any("{path}" in part for part in scan[1:]):
         reader.wrong(f"{where}.scan", "the command has to name the file it is to look at: give {path} as an argument.")
     forbidden, components = f"{where}.must_not_contain", f"{where}.apt_components"
+    licenses = f"{where}.must_not_license"
     return Policy(
         reader.texts(forbidden, item.get("must_not_contain"), _PATTERN, "a name, or a pattern with * and ?"),
         reader.texts(components, item.get("apt_components"), _COMPONENT, "the name of a component"),
         scan,
         days,
         str(choice),
+        reader.texts(licenses, item.get("must_not_license"), _LICENSE, "a licence, or a pattern with * and ?"),
     )
 
 
@@ -112,4 +116,5 @@ def _stricter(reader: Reader, first: Policy, second: Policy) -> Policy:
         first.scan or second.scan,
         min(first.scan_again_days, second.scan_again_days),
         "stop" if "stop" in (first.on_violation, second.on_violation) else "withhold",
+        union(first.must_not_license, second.must_not_license),
     )

@@ -60,6 +60,7 @@ class CollectionsResolver:
                     version=release.version,
                     destination=f"{release.name.replace('.', '-')}-{release.version}.tar.gz",
                     why=demand.by,
+                    licenses=release.licenses,
                 )
             )
         return resolved
@@ -152,15 +153,18 @@ class CollectionsResolver:
         if told["name"] != item.name:
             raise BundleError(f"The collection {item.source} is {told['name']}, not {item.name}, as the BOM says.")
         needs = tuple(sorted(told["dependencies"].items()))
-        return Release(item.name, told["version"], item.source, known["sha256"], known["size"], needs)
+        licenses = tuple(told["licenses"])
+        return Release(
+            item.name, told["version"], item.source, known["sha256"], known["size"], needs, licenses=licenses
+        )
 
     def _contents(self, item: CollectionItem, path: str, sha256: str) -> Dict[str, Any]:
         """What a tarball says of itself. All of it is looked at once, as that takes its time."""
         key = f"collection {sha256}"
-        if key not in self.workspace.memory:
+        if "licenses" not in self.workspace.memory.get(key, {}):
             found = verify(path, what=f"The collection {item.source}")
             told = {"name": found.name, "version": found.version, "dependencies": found.dependencies}
-            self.workspace.memory[key] = told
+            self.workspace.memory[key] = {**told, "licenses": list(found.licenses)}
         return self.workspace.memory[key]
 
     def _prove(self, release: Release, demand: Demand, resolved: Resolved) -> str:

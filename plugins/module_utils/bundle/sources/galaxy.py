@@ -8,7 +8,7 @@ import functools
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
 
-from .. import fsutil
+from .. import fsutil, licences
 from ..access import origin_of
 from ..boms.collections import GALAXY
 from ..collection_tarball import checked_dependencies
@@ -31,6 +31,7 @@ class Release:
     dependencies: Tuple[Tuple[str, str], ...]
     signatures: Tuple[str, ...] = ()
     told_by: str = ""
+    licenses: Tuple[str, ...] = ()
 
 
 class Galaxy:
@@ -93,6 +94,7 @@ class Galaxy:
                 ),
                 signatures=tuple(str(row["signature"]) for row in document.get("signatures") or ()),
                 told_by=url,
+                licenses=licences.stated(document["metadata"].get("license")),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise BundleError(f"{what} is described without {error}.") from error

@@ -8,13 +8,13 @@ import functools
 import threading
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
-from .. import fsutil
+from .. import fsutil, licences
 from ..boms.images import ALL, ImageItem
 from ..errors import BundleError
 from ..lock import Item
-from ..oci import CONFIGS, MANIFEST_LIMIT, Descriptor, Document, Reference
+from ..oci import CONFIGS, LICENSES, MANIFEST_LIMIT, Descriptor, Document, Reference
 from ..registry import MANIFESTS, Registry, fallback_tag
 from ..workspace import Resolved, Workspace
 from . import oci_signature
@@ -138,6 +138,7 @@ class _Copy:
             version=self.image.reference.tag or self.digest,
             architecture=", ".join(platforms),
             why=self.image.why,
+            licenses=self._licenses(top, children),
         )
         self.items.append(item)
         self._take_below(top, children)
@@ -177,17 +178,33 @@ class _Copy:
 
     def _platform_of(self, top: Document) -> str:
         """What an image without an index was built for is in its configuration."""
-        config = top.blobs[0]
-        if config.media_type not in CONFIGS:
+        if top.blobs[0].media_type not in CONFIGS:
             return ""
-        if config.size > MANIFEST_LIMIT:
-            raise BundleError(f"its configuration has {config.size} bytes, more than any image needs.")
-        row = fsutil.load_object(self._blob(config), f"its configuration {config.digest}")
+        row = self._config_of(top)
         parts = [str(row.get(key) or "") for key in ("os", "architecture", "variant")]
         platform = "/".join(part for part in parts if part)
         if self.image.platforms != (ALL,) and not any(_fits(platform, wanted) for wanted in self.image.platforms):
             raise BundleError(f"it is for {platform}, and not for {' or '.join(self.image.platforms)}.")
         return platform
+
+    def _config_of(self, document: Document) -> Dict[str, Any]:
+        """The configuration of an image; of what is none, nothing."""
+        config = next((part for part in document.blobs[:1] if part.media_type in CONFIGS), None)
+        if config is None:
+            return {}
+        if config.size > MANIFEST_LIMIT:
+            raise BundleError(f"its configuration has {config.size} bytes, more than any image needs.")
+        return fsutil.load_object(self._blob(config), f"its configuration {config.digest}")
+
+    def _licenses(self, top: Document, children: Sequence[Descriptor]) -> Tuple[str, ...]:
+        """What annotations of the carried manifests and labels of their configurations say."""
+        documents = [top, *(self._read(child.digest, child.size) for child in children if child.platform)]
+        told: List[object] = []
+        for document in documents:
+            config = self._config_of(document).get("config")
+            labels = config.get("Labels") if isinstance(config, dict) else None
+            told += [document.describe().note(LICENSES), labels.get(LICENSES) if isinstance(labels, dict) else None]
+        return licences.stated(told)
 
     def _blob(self, part: Descriptor) -> bytes:
         """A small one, into memory."""

@@ -23,7 +23,8 @@ _PATIENCE = 1800
 _NO_PIP = 77
 # pip takes the tags of wheels from its options, but reads environment markers (python_version < "3.12") as those of the
 # interpreter it runs on. This hands it the target's; the report of pip says whether it took them. It also writes down which
-# pages of indexes pip looks at, so that the next run can ask whether any of them changed.
+# pages of indexes pip looks at, so that the next run can ask whether any of them changed. Older versions of pip leave
+# the newest field of metadata out of the report, the licence expression.
 _RUNNER = f"""
 import json, sys
 try:
@@ -42,6 +43,12 @@ try:
     SearchScope.get_index_urls_locations = noted
 except (ImportError, AttributeError):
     pages.append("")
+try:
+    from pip._internal.metadata._json import METADATA_FIELDS
+    if ("License-Expression", False) not in METADATA_FIELDS:
+        METADATA_FIELDS.append(("License-Expression", False))
+except (ImportError, AttributeError):
+    pass
 from pip._internal.cli.main import main
 code = main(sys.argv[1:])
 with open("pages.json", "w") as handle:

@@ -9,7 +9,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Dict, List, Set, Tuple
 
-from .. import fsutil, yumrepo
+from .. import fsutil, licences, yumrepo
 from ..boms.rpm import RpmItem, RpmSource
 from ..errors import BundleError
 from ..lock import Evidence, Item, Repository
@@ -159,6 +159,7 @@ class RpmResolver:
                     url=rpm_repository.package_url(opened.source, package.href),
                     proof=f"listed by {opened.source.baseurl}, repomd {opened.sha256}",
                     why=names[choice.why] if choice.why >= 0 else "",
+                    licenses=licences.stated(package.license),
                 )
             )
         return items

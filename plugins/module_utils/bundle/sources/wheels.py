@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Dict, List, Mapping, Tuple
 from urllib.parse import unquote, urlsplit
 
-from .. import fsutil
+from .. import fsutil, licences
 from ..boms.wheels import WheelsItem, normalized
 from ..errors import BundleError
 from ..lock import Item
@@ -38,6 +38,7 @@ class Wheel:
     requires: Tuple[str, ...]
     wanted: bool
     yanked: bool
+    licenses: Tuple[str, ...]
 
     @property
     def file(self) -> str:
@@ -69,13 +70,17 @@ class WheelsResolver:
     @functools.cached_property
     def _closure(self) -> List[Wheel]:
         """What pip made of it last time, if every page of an index that it looked at is still the same; else what it makes now."""
-        key, request = f"wheels {self.item.name}", fsutil.sha256_bytes(repr(self.item).encode())
+        # What is remembered has to have the fields of now.
+        asked = repr((self.item, tuple(Wheel.__annotations__)))
+        key, request = f"wheels {self.item.name}", fsutil.sha256_bytes(asked.encode())
         known = self.workspace.memory.get(key, {})
         known = known if known.get("request") == request else {}
         before = known.get("pages", {})
         pages = self._look_at(before)
         if known.get("wheels") and pages and _digests(pages) == _digests(before):
-            return [Wheel(**{**row, "requires": tuple(row["requires"])}) for row in known["wheels"]]
+            rows = known["wheels"]
+            lists = ("requires", "licenses")
+            return [Wheel(**{**row, **{name: tuple(row[name]) for name in lists}}) for row in rows]
         wheels, looked_at = self._ask_pip()
         # Only of a page that was read before pip read it is it certain that pip saw no older one.
         certain = bool(looked_at) and set(looked_at) <= set(pages)
@@ -118,6 +123,7 @@ class WheelsResolver:
                 requires=tuple(str(told) for told in metadata.get("requires_dist", ())),
                 wanted=bool(row.get("requested")),
                 yanked=bool(row.get("is_yanked")),
+                licenses=licences.of_wheel(metadata),
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise BundleError(f"{self.what}: pip reports a wheel without {error}.") from error
@@ -166,6 +172,7 @@ class WheelsResolver:
             architecture=self.item.machine,
             destination=f"{self.item.name}/{wheel.file}",
             why="" if wheel.wanted else self._needed_by.get(wheel.project, ""),
+            licenses=wheel.licenses,
         )
 
     @functools.cached_property

@@ -8,11 +8,19 @@ import hashlib
 import json
 import re
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Dict, Set
 
 import pytest
 from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.holdings import Holdings
+from ansible_collections.fieldops.mattermost.plugins.module_utils.bundle.lock import (
+    Evidence,
+    Item,
+    Lock,
+    Repository,
+    Withheld,
+)
 from ansible_collections.fieldops.mattermost.tests.unit.upstream import Side
 from ansible_collections.fieldops.mattermost.tests.unit.volumes_side import Volumes
 
@@ -39,6 +47,7 @@ def test_the_pages_name_every_key(made: Volumes) -> None:
     page = set(re.findall(r"`([a-z0-9_]+)`", (DOCS / "bundle_format.md").read_text()))
     for name in ("root.json", "index.json", "lock.json"):
         assert keys(json.loads((made.path / "volume-001" / name).read_text())) <= page, name
+    assert {field.name for kind in (Item, Evidence, Repository, Withheld, Lock) for field in fields(kind)} <= page
     made.side.publish(made.path)
     listed = made.side.top / "depot-list.json"
     Holdings(str(made.side.top / "depot")).write_list(str(listed), made.side.keys["depot"])

@@ -60,7 +60,8 @@ def problem(row: object) -> str:
     [
         (
             "no",
-            "policy: a dictionary with must_not_contain, apt_components, scan, scan_again_days, on_violation is expected",
+            "policy: a dictionary with must_not_contain, must_not_license, apt_components, scan, scan_again_days, on_violation "
+            "is expected",
         ),
         ({"scan_again_days": -1}, "policy.scan_again_days: a number of days from 0 to 3650 is expected, not -1."),
         ({"scan_again_days": True}, "policy.scan_again_days: a number of days from 0 to 3650 is expected, not True."),
