@@ -2,8 +2,8 @@
 # Copyright: The fieldops.mattermost authors
 """Run the tests: tools/test all | lint | units | sanity | molecule
 
-Two lanes run side by side, since the scenarios mostly wait for hosts: the large Molecule scenarios in one, the checks of the text and
-the small scenarios in the other. Every stage writes its own log; what fails is shown at once, and the last line is a test runner's ordinary summary.
+Two lanes run side by side, since the scenarios mostly wait for hosts: most Molecule scenarios in one, the checks of the text and a
+scenario of few hosts in the other. Every stage writes its own log; what fails is shown at once, and the last line is a test runner's ordinary summary.
 SCENARIO=name restricts the scenarios. SLOW=1 adds the tests that take minutes: a thousand flipped bits, builds killed at twenty points,
 the control node put up in containers.
 """
@@ -148,8 +148,8 @@ def newest_stages() -> list[Stage]:
 
 # Scenarios that run only when SCENARIO names them: a real homeserver takes long to install.
 ON_REQUEST = {"bridges"}
-# Scenarios that keep a lane of their own busy; what inotify allows is enough for one of them and a small one beside it.
-LARGE = {"air_gapped", "mission_partner"}
+# Scenarios of few hosts, which run beside a large one; what inotify allows is enough for that.
+SMALL = {"parts"}
 
 
 def molecule_stages() -> list[Stage]:
@@ -159,7 +159,7 @@ def molecule_stages() -> list[Stage]:
     if not wanted:
         names = [name for name in names if name not in ON_REQUEST]
     return [
-        Stage(f"molecule: {name}", f"molecule test -s {name}", "hosts" if name in LARGE else "text")
+        Stage(f"molecule: {name}", f"molecule test -s {name}", "text" if name in SMALL else "hosts")
         for name in names
         if wanted in (None, "", name)
     ]
