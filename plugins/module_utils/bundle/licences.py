@@ -13,7 +13,7 @@ from .lock import Item, Lock
 JUDGED = ("rpm", "wheel", "collection", "image")  # kinds whose metadata has a place for a licence
 UNSTATED = "unstated"  # what patterns are compared with where that place is empty
 _LONGEST = 200  # some put a whole text where a name belongs
-_BETWEEN = re.compile(r"\s(?:and|or|with)\s|[(),;/|]", re.IGNORECASE)
+_BETWEEN = re.compile(r"(?<![\w.-])(?:and|or|with)(?![\w.-])|[(),;/|&]", re.IGNORECASE)
 _NAMED = 5
 
 

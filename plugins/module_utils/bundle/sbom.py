@@ -81,7 +81,7 @@ def _component(item: Item, groups: Groups) -> Dict[str, Any]:
 
 def _licenses(texts: Tuple[str, ...]) -> List[Dict[str, Any]]:
     """What is written as an SPDX expression is one; everything else is a name, as nobody says that it is an identifier of SPDX."""
-    if len(texts) == 1 and _EXPRESSION.fullmatch(texts[0]):
+    if len(texts) == 1 and _EXPRESSION.fullmatch(texts[0]) and texts[0].count("(") == texts[0].count(")"):
         return [{"expression": texts[0]}]
     return [{"license": {"name": text}} for text in texts]
 

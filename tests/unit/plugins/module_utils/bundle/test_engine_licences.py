@@ -105,6 +105,11 @@ def lock_of(*items: Item, **policy: Any) -> Lock:
         ("MIT OR (GPL-3.0-only WITH GCC-exception-3.1)", "GPL-3.0-only", True),
         ("MIT OR (GPL-3.0-only WITH GCC-exception-3.1)", "MIT OR*", True),
         ("GNU General Public License v3 or later (GPLv3+)", "GPLv3*", True),
+        ("MIT AND/OR GPLv2", "GPL*", True),
+        ("MIT & GPLv2", "GPL*", True),
+        ("BSD and or GPLv2", "GPL*", True),
+        ("Sand-or-GPL", "GPL*", False),
+        ("MIT-or-later", "later", False),
         ("LGPL-2.1", "GPL*", False),
         ("MIT", "mitre", False),
         ("BSD", "BS", False),
@@ -185,6 +190,7 @@ def test_the_sbom_has_them_as_its_schema_wants() -> None:
         "three": ("MIT AND BSD-2-Clause", "BSD License"),
         "four": ("GPLv2+ and MIT",),
         "five": (),
+        "six": ("MIT OR (ISC",),
     }
     data = sbom.render_sbom(lock_of(*(item("rpm", name, *found) for name, found in given.items())), "0" * 64)
     assert JsonStrictValidator(SchemaVersion.V1_5).validate_str(data.decode()) is None
@@ -194,6 +200,7 @@ def test_the_sbom_has_them_as_its_schema_wants() -> None:
         "three": [{"license": {"name": "MIT AND BSD-2-Clause"}}, {"license": {"name": "BSD License"}}],
         "four": [{"license": {"name": "GPLv2+ and MIT"}}],
         "five": None,
+        "six": [{"license": {"name": "MIT OR (ISC"}}],
     }
 
 
