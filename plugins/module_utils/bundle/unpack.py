@@ -86,8 +86,11 @@ def _streams(source: BinaryIO, machine: Callable[[], Any]) -> Iterator[bytes]:
 @contextmanager
 def _opened(packed: str, ending: str, what: str) -> Iterator[Any]:
     if ending != ".zst":
-        with (gzip.open if ending == ".gz" else open)(packed, "rb") as source:
+        source = (gzip.open if ending == ".gz" else open)(packed, "rb")
+        try:
             yield source
+        finally:
+            source.close()
         return
     program = shutil.which("zstd")
     if program is None:
@@ -95,11 +98,13 @@ def _opened(packed: str, ending: str, what: str) -> Iterator[Any]:
     # The engine imports nothing of Ansible, hence no run_command.
     # pylint: disable-next=ansible-bad-function
     with subprocess.Popen([program, "-dcq", packed], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        whole = False
         try:
             yield running.stdout
-        except BundleError:
-            running.kill()
-            raise
+            whole = True
+        finally:
+            if not whole:
+                running.kill()
         told = running.stderr.read() if running.stderr is not None else b""
         if running.wait():
             raise BundleError(f"Cannot decompress {what}: {told.decode('utf-8', 'replace').strip()}.")
