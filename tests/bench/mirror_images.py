@@ -69,7 +69,7 @@ def registry(work: Path) -> Iterator[str]:
     address = f"127.0.0.1:{free_port()}"
     config = {
         "version": 0.1,
-        "log": {"level": "error", "accesslog": {"disabled": True}},
+        "log": {"level": "fatal", "accesslog": {"disabled": True}},
         "storage": {"filesystem": {"rootdirectory": str(work / "registry")}},
         "http": {"addr": address},
     }
