@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -82,12 +81,7 @@ def received() -> list[dict[str, Any]]:
 
 def until(question: Callable[[], T], *, what: str, seconds: float = 60) -> T:
     """The first answer that is something, in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if answer := question():
-            return answer
-        time.sleep(0.5)
-    pytest.fail(f"{what}: not within {seconds} s; came: {received()[-5:]}")
+    return sites.until(question, what=what, seconds=seconds, more=lambda: f"; came: {received()[-5:]}")
 
 
 def playbook(*arguments: str) -> subprocess.CompletedProcess[str]:

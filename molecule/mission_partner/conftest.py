@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import configparser
 import contextlib
+import functools
 import json
 import secrets
 import subprocess
@@ -21,8 +22,8 @@ import testinfra
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "shared"))
 
+import ports
 import sites
-from ports import SWEEP
 from sites import WORK, Person, Refused, Site
 
 COLLECTION = sites.COLLECTION
@@ -97,12 +98,7 @@ def run(host: str, *argv: str, stdin: str | None = None) -> subprocess.Completed
 
 def open_ports(start: str, target: str) -> list[int]:
     """Every TCP port of the target that takes a connection from there; from `here` it is the podman host, a client of every site."""
-    if start == "here":
-        done = subprocess.run([sys.executable, "-c", SWEEP, target], capture_output=True, text=True, check=True)
-    else:
-        done = run(start, "python3", "-", target, stdin=SWEEP)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return ports.open_ports(target, None if start == "here" else functools.partial(run, start))
 
 
 def at(target: str) -> str:
@@ -183,12 +179,7 @@ def reaches(start: str, target: str, port: int) -> bool:
 
 def until(question: Callable[[], T | None], *, what: str, seconds: float = PATIENCE) -> T:
     """The first answer that is something, in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if answer := question():
-            return answer
-        time.sleep(1)
-    pytest.fail(f"{what}: not within {seconds} s")
+    return sites.until(question, what=what, seconds=seconds)
 
 
 def comes_to_reach(start: str, target: str, port: int) -> None:

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,8 +20,8 @@ import yaml
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "shared"))
 
+import ports
 import sites
-from ports import SWEEP
 from sites import WORK, Person, Refused, Site
 
 ADDRESSES = {"alpha-host": "10.91.81.11", "alpha-media": "10.91.81.12", "services": "10.91.81.2"}
@@ -76,13 +76,7 @@ def local(path: str) -> Any:
 
 def open_ports(start: str, target: str) -> list[int]:
     """Every TCP port of a host that takes a connection from there; `here` is the podman host, a client of the site."""
-    if start == "here":
-        done = subprocess.run([sys.executable, "-c", SWEEP, target], capture_output=True, text=True, check=True)
-    else:
-        done = run(start, "python3", "-", target, stdin=SWEEP)
-    assert done.returncode == 0, done.stderr
-    found: list[int] = json.loads(done.stdout)
-    return found
+    return ports.open_ports(target, None if start == "here" else functools.partial(run, start))
 
 
 def reaches(start: str, target: str, port: int) -> bool:
@@ -100,12 +94,7 @@ def counted(host: str, counter: str) -> int:
 
 def until(question: Callable[[], T | None], *, what: str, seconds: float = 30) -> T:
     """The first answer that is something, in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if answer := question():
-            return answer
-        time.sleep(0.5)
-    pytest.fail(f"{what}: not within {seconds} s")
+    return sites.until(question, what=what, seconds=seconds)
 
 
 def played(*arguments: str) -> tuple[int, str]:

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: The fieldops.mattermost authors
-"""Programs that look at ports from where they are started, to be handed to Python on a host."""
+"""Which ports take a connection, asked from any host."""
 
 from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
 
 # Every port, some thousand at a time: what has not answered by then, not even to the second packet that goes out after a second, is dropped.
 SWEEP = """
@@ -31,3 +36,15 @@ for first in range(1, 65536, step):
     poll.close()
 print(json.dumps(sorted(found)))
 """
+
+
+def open_ports(target: str, run: Callable[..., subprocess.CompletedProcess[str]] | None = None) -> list[int]:
+    """Every TCP port of the target that takes a connection: from where `run` runs programs, or else from here, the podman host."""
+    if run is None:
+        command = [sys.executable, "-", target]
+        done = subprocess.run(command, input=SWEEP, capture_output=True, text=True, check=False)
+    else:
+        done = run("python3", "-", target, stdin=SWEEP)
+    assert done.returncode == 0, done.stderr
+    found: list[int] = json.loads(done.stdout)
+    return found

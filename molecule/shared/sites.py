@@ -11,10 +11,15 @@ import secrets
 import socket
 import ssl
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import pytest
+
+T = TypeVar("T")
 COLLECTION = Path(__file__).resolve().parents[2]
 WORK = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 CALL_OUT = "import socket\ntry:\n    socket.create_connection(('192.0.2.1', 443), 1)\nexcept OSError as error:\n    print(error)"
@@ -91,6 +96,16 @@ class Person:
         )
         answer = self.ask("POST", "/files", raw=raw, kind=f"multipart/form-data; boundary={boundary}")
         return answer["file_infos"][0]["id"]
+
+
+def until(question: Callable[[], T | None], *, what: str, seconds: float, more: Callable[[], str] = str) -> T:
+    """The first answer that is something, in time; `more` is what to say besides when none came."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer := question():
+            return answer
+        time.sleep(0.5)
+    pytest.fail(f"{what}: not within {seconds} s{more()}")
 
 
 def playbook(scenario: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

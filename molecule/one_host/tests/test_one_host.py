@@ -9,11 +9,15 @@ import json
 import os
 import socket
 import ssl
-import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import testinfra
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "shared"))
+
+import sites
 
 WORK = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 ADDRESS = "10.91.63.11"
@@ -65,10 +69,6 @@ def test_the_server_listens_on_loopback_behind_its_proxy(chat):
 
 
 def test_nothing_called_out():
-    listed = subprocess.run(
-        ["nft", "--json", "list", "set", "inet", "fieldops_one_host", "strays"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert ADDRESS not in listed.stdout
+    table, network = "fieldops_one_host", "fieldops-one-host-isolated"
+    assert ADDRESS not in sites.strays(table)
+    assert sites.canary_is_counted(table, network, address="10.91.63.99", router="10.91.63.1")
